@@ -1,0 +1,34 @@
+"""The schema of the root configuration. Groups stay open: their own code checks their ranges."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Sweep:
+    """Settings of a multirun. `report`: the folder of its page; null = inside the sweep folder."""
+
+    report: str | None = None
+
+
+@dataclass
+class Config:
+    """The root keys. A typo fails at once, because a key that is not here does not exist."""
+
+    seed: int = 0
+    ckpt_path: str | None = None
+    sweep: Sweep = field(default_factory=Sweep)
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+
+
+def register() -> None:
+    """Makes the schema known to Hydra under the name that the primary config asks for."""
+    ConfigStore.instance().store(name="schema", node=Config)

@@ -1,0 +1,99 @@
+"""The record of a run, `result.json`: its keys, its states, and how it is written and read.
+
+It is written at the start with status `running` and replaced by whole files only, so a killed
+run leaves `running` and never half a file. Nothing here imports torch.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+SCHEMA = 1
+FILE = "result.json"
+Status = Literal["running", "finished", "failed", "skipped", "interrupted"]
+
+
+@dataclass
+class Result:
+    """One run. Times are in seconds, memory in MiB, dates in ISO 8601 with the UTC offset.
+
+    Attributes:
+        name: panel and seed, as in `moe-s0`.
+        panel: `ffn`, `sparse` or `moe`.
+        overrides: what was typed for this run, as Hydra overrides.
+        config_hash: equal for runs that compute the same thing (folders and loggers left out).
+        metrics: `best` (validation, at the chosen checkpoint), `final` (last epoch) and `test`.
+        cost: the fields of `triptych.types.Cost` for one sample, with measured routing.
+        tables: confusion, calibration, routing and density, as plain lists.
+        error: type, message and traceback of a run that did not finish.
+    """
+
+    status: Status
+    name: str
+    panel: str
+    seed: int
+    overrides: list[str] = field(default_factory=list)
+    command: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    config_hash: str = ""
+    git: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    device: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    ended: str = ""
+    epochs: int = 0
+    steps: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    samples_per_s: float = 0.0
+    peak_memory_mib: float = 0.0
+    cost: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
+    checkpoint: str = ""
+    error: dict[str, str] | None = None
+    schema: int = SCHEMA
+
+
+def write(result: Result, folder: Path) -> Path:
+    """Writes `result.json` in `folder` so that a reader sees the old file or the new one."""
+    target = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_whole(target, json.dumps(asdict(result), indent=1, allow_nan=True) + "\n")
+
+
+def write_whole(target: Path, text: str) -> Path:
+    """Writes a text file under a temporary name, then renames it into place."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, target)
+    return target
+
+
+def read(path: Path) -> Result:
+    """Reads one `result.json`.
+
+    Raises:
+        ValueError: if the file is no result of this schema; the message names the file.
+    """
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("schema") != SCHEMA:
+            raise ValueError(f"schema {content.get('schema')!r}, expected {SCHEMA}")
+        return Result(**content)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is not a result of a run: {error}") from error
+
+
+def find(*roots: Path) -> Iterator[tuple[Path, Result]]:
+    """All runs below the given folders (or files), each with its folder, in a stable order."""
+    seen: set[Path] = set()
+    for root in roots:
+        files = [root] if root.is_file() else sorted(root.rglob(FILE))
+        for file in files:
+            folder = file.resolve().parent
+            if folder not in seen:
+                seen.add(folder)
+                yield folder, read(file)
