@@ -1,0 +1,14 @@
+"""The classifiers: a backbone around one of the three panels."""
+
+from triptych.models.backbones import Classifier, Notebook, Residual
+from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
+
+__all__ = [
+    "Classifier",
+    "DensePanel",
+    "MoEPanel",
+    "Notebook",
+    "Panel",
+    "Residual",
+    "SparsePanel",
+]

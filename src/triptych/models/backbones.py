@@ -1,0 +1,79 @@
+"""Backbones: what surrounds a panel. Both return logits and the routing of each MoE layer."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+from torch import Tensor, nn
+
+from triptych.errors import InvalidSetting
+from triptych.models.panels import Panel
+from triptych.moe import Routing
+
+
+class Classifier(nn.Module, ABC):
+    """Maps (B, D) to logits (B, C) and the routing of each MoE layer, by the layer's name."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+        """(B, D) -> (B, C) and the decisions of this batch; empty without routers."""
+
+
+@final
+class Residual(Classifier):
+    """Stem, `depth` blocks `x + panel(norm(x))`, norm and head: only the panel differs.
+
+    Args:
+        panel: makes the block.
+        d_in: width of the data.
+        classes: C.
+        d_model: width D inside.
+        depth: number of blocks.
+    """
+
+    def __init__(self, panel: Panel, d_in: int, classes: int, *, d_model: int, depth: int) -> None:
+        super().__init__()
+        if d_model < 1 or depth < 1:
+            raise InvalidSetting(f"d_model and depth must be at least 1, got {d_model} and {depth}")
+        self.stem = nn.Linear(d_in, d_model)
+        self.norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in range(depth))
+        names = [f"block_{i}" for i in range(depth)]
+        self.blocks = nn.ModuleDict({name: panel.block(d_model, name) for name in names})
+        self.head_norm = nn.LayerNorm(d_model)
+        self.head = nn.Linear(d_model, classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+        """(B, D) -> (B, C) and the decisions by block."""
+        x = self.stem(x)
+        decisions: dict[str, Routing] = {}
+        for norm, (name, block) in zip(self.norms, self.blocks.items(), strict=True):
+            change, routing = block(norm(x))
+            x = x + change
+            if routing is not None:
+                decisions[name] = routing
+        return self.head(self.head_norm(x)), decisions
+
+
+@final
+class Notebook(Classifier):
+    """The source study's whole nets: nothing but the panel.
+
+    Args:
+        panel: makes the net.
+        d_in: width of the data.
+        classes: C.
+    """
+
+    def __init__(self, panel: Panel, d_in: int, classes: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleDict({"net": panel.net(d_in, classes)})
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+        """(B, D) -> (B, C) and the decision of the one layer."""
+        logits, routing = self.blocks["net"](x)
+        return logits, {} if routing is None else {"net": routing}
+
+
+def layer_path(layer: str) -> str:
+    """The module name, inside a classifier, of the layer that `forward` calls `layer`."""
+    return f"blocks.{layer}"
+

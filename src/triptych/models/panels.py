@@ -1,0 +1,162 @@
+"""The three panels as a backbone asks for them: one block of a given width, or a whole net.
+
+What a panel makes maps (T, D) to an output and the `Routing` that led there, None without router.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from triptych.dense import MLP
+from triptych.errors import InvalidSetting
+from triptych.moe import ExpertBank, MoE, Router, Routing
+from triptych.seeds import derive
+from triptych.sparse import SparseLinear
+
+
+class Panel(ABC):
+    """A way to build the part of a net in which dense, sparse and MoE differ."""
+
+    @abstractmethod
+    def block(self, width: int, name: str) -> nn.Module:
+        """A feed-forward block, width -> width."""
+
+    @abstractmethod
+    def net(self, d_in: int, classes: int) -> nn.Module:
+        """A whole classifier, as the source study builds it."""
+
+
+@final
+class Unrouted(nn.Module):
+    """A net without router, in the form that backbones expect."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing | None]:
+        """(T, D) -> (T, O) and no routing."""
+        return self.net(x), None
+
+
+def check_width(d_hidden: int, dropout: float, least: int = 1) -> None:
+    """Refuses a width or a dropout that no net can have."""
+    if d_hidden < least:
+        raise InvalidSetting(f"d_hidden must be at least {least}, got {d_hidden}")
+    if not 0 <= dropout < 1:
+        raise InvalidSetting(f"dropout must be in [0, 1), got {dropout}")
+
+
+@final
+class DensePanel(Panel):
+    """Every weight exists and every weight works. ReLU, dropout between the layers.
+
+    Args:
+        d_hidden: F; the net's layers have F, F and F/2 hidden units.
+        dropout: probability.
+    """
+
+    def __init__(self, d_hidden: int, dropout: float) -> None:
+        check_width(d_hidden, dropout, least=2)
+        self.d_hidden, self.dropout = d_hidden, dropout
+
+    def block(self, width: int, name: str) -> nn.Module:
+        """D - F - D."""
+        layers = [nn.Linear(width, self.d_hidden), nn.Linear(self.d_hidden, width)]
+        return Unrouted(MLP(layers, nn.ReLU, [self.dropout]))
+
+    def net(self, d_in: int, classes: int) -> nn.Module:
+        """D - F - F - F/2 - C."""
+        full, half = self.d_hidden, self.d_hidden // 2
+        layers = [
+            nn.Linear(d_in, full),
+            nn.Linear(full, full),
+            nn.Linear(full, half),
+            nn.Linear(half, classes),
+        ]
+        return Unrouted(MLP(layers, nn.ReLU, [self.dropout, self.dropout, 0.0]))
+
+
+@final
+class SparsePanel(Panel):
+    """The dense panel with few of its weights: masks are drawn once from the seed.
+
+    Args:
+        d_hidden: F.
+        dropout: probability.
+        sparsity: share of weights left out of each sparse layer, in [0, 1).
+        pattern: draws a mask from (d_out, d_in, sparsity, generator).
+        kernel: makes a layer from a mask.
+        seed: of the run; each layer's mask has its own stream.
+    """
+
+    def __init__(
+        self,
+        d_hidden: int,
+        dropout: float,
+        sparsity: float,
+        pattern: Callable[[int, int, float, torch.Generator], Tensor],
+        kernel: Callable[[Tensor], SparseLinear],
+        seed: int,
+    ) -> None:
+        check_width(d_hidden, dropout, least=2)
+        self.d_hidden, self.dropout, self.sparsity = d_hidden, dropout, sparsity
+        self.pattern, self.kernel, self.seed = pattern, kernel, seed
+
+    def block(self, width: int, name: str) -> nn.Module:
+        """D - F - D, both layers sparse."""
+        layers = [
+            self._linear(width, self.d_hidden, f"{name}.up"),
+            self._linear(self.d_hidden, width, f"{name}.down"),
+        ]
+        return Unrouted(MLP(layers, nn.ReLU, [self.dropout]))
+
+    def net(self, d_in: int, classes: int) -> nn.Module:
+        """D - F - F - F/2 - C, all but the head sparse."""
+        full, half = self.d_hidden, self.d_hidden // 2
+        layers = [
+            self._linear(d_in, full, "net.0"),
+            self._linear(full, full, "net.1"),
+            self._linear(full, half, "net.2"),
+            nn.Linear(half, classes),
+        ]
+        return Unrouted(MLP(layers, nn.ReLU, [self.dropout, self.dropout, 0.0]))
+
+    def _linear(self, d_in: int, d_out: int, name: str) -> SparseLinear:
+        generator = torch.Generator().manual_seed(derive(self.seed, "mask", name))
+        return self.kernel(self.pattern(d_out, d_in, self.sparsity, generator))
+
+
+@final
+class MoEPanel(Panel):
+    """Many experts, of which a router lets few work on each token.
+
+    Args:
+        num_experts: E.
+        router: makes a router from (d_in, num_experts).
+        experts: makes a bank from (num_experts, d_in, d_out).
+        dispatch: brings tokens to experts.
+    """
+
+    def __init__(
+        self,
+        num_experts: int,
+        router: Callable[[int, int], Router],
+        experts: Callable[[int, int, int], ExpertBank],
+        dispatch: Callable[[Tensor, Routing, ExpertBank], Tensor],
+    ) -> None:
+        self.num_experts = num_experts
+        self.router, self.experts, self.dispatch = router, experts, dispatch
+
+    def block(self, width: int, name: str) -> nn.Module:
+        """D -> D."""
+        return self.net(width, width)
+
+    def net(self, d_in: int, classes: int) -> nn.Module:
+        """D -> C: the layer is the whole classifier."""
+        router = self.router(d_in, self.num_experts)
+        experts = self.experts(self.num_experts, d_in, classes)
+        return MoE(router, experts, self.dispatch)

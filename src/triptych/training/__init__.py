@@ -1,0 +1,19 @@
+"""LightningModules of the three panels, learning rate schedules and callbacks."""
+
+from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
+from triptych.training.callbacks.meter import Meter
+from triptych.training.callbacks.progress import Progress
+from triptych.training.ffn import FFNModule
+from triptych.training.moe import MoEModule
+from triptych.training.module import ClassifierModule
+from triptych.training.sparse import SparseModule
+
+__all__ = [
+    "ClassifierModule",
+    "ConfigInCheckpoint",
+    "FFNModule",
+    "Meter",
+    "MoEModule",
+    "Progress",
+    "SparseModule",
+]

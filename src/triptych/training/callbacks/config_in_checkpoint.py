@@ -1,0 +1,21 @@
+"""Puts the plain configuration in every checkpoint, so that the file alone rebuilds the run."""
+
+from typing import Any, final
+
+import lightning as L
+
+KEY = "triptych"
+
+
+@final
+class ConfigInCheckpoint(L.Callback):
+    """Adds `{"triptych": {"config": ...}}`; plain containers, so `weights_only=True` loads it."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Called by Lightning for each checkpoint."""
+        checkpoint[KEY] = {"config": self.config}

@@ -1,0 +1,174 @@
+"""The part of training that dense, sparse and MoE classifiers share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from triptych.cost import declared_cost
+from triptych.errors import TrainingDiverged
+from triptych.metrics import ClassificationMetrics, LossAccuracy
+from triptych.models import Classifier
+from triptych.moe import Routing
+from triptych.seeds import derive
+from triptych.types import Cost
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Signals (B, D), classes (B), families (B)."""
+
+CHECK_EVERY = 50  # steps between looks for a loss that is no number: each look waits for the device
+
+
+class ClassifierModule(L.LightningModule, ABC):
+    """Cross entropy, its optimizer and its metrics; a subclass adds what is special to a panel.
+
+    Args:
+        network: the classifier.
+        optimizer: makes the optimizer from the parameters.
+        scheduler: makes the learning rate schedule (stepped once per epoch) from the optimizer.
+        classes: names, C of them.
+        families: names of the groups that accuracy is also given for.
+        seed: of the run; dropout is seeded anew each epoch from it, so that a resumed run draws
+            what an uninterrupted one would.
+    """
+
+    def __init__(
+        self,
+        network: Classifier,
+        *,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        scheduler: Callable[[torch.optim.Optimizer], LRScheduler | ReduceLROnPlateau],
+        classes: Sequence[str],
+        families: Sequence[str],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.classes, self.families, self.seed = list(classes), list(families), seed
+        self.train_mean, self.val_mean = LossAccuracy(), LossAccuracy()
+        self.test_quality = ClassificationMetrics(len(self.classes), self.families)
+        self._losses: list[Tensor] = []
+        self._right: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._first_step = 0
+        self.samples_in_epoch = 0
+
+    @abstractmethod
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss to descend."""
+
+    @abstractmethod
+    def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
+        """Takes note of what the panel did on an evaluation batch."""
+
+    @abstractmethod
+    def panel_scalars(self, split: str) -> dict[str, float]:
+        """What is special to the panel after an evaluation, without the split in front."""
+
+    @abstractmethod
+    def panel_tables(self) -> dict[str, Any]:
+        """Tables that are special to the panel, of the test split."""
+
+    @abstractmethod
+    def cost(self) -> Cost:
+        """What one sample costs, with what was measured in the last evaluation."""
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The given recipes; a plateau schedule watches `val/loss`."""
+        optimizer = self.make_optimizer(self.parameters())
+        schedule = self.make_scheduler(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss", "interval": "epoch"},
+        }
+
+    def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
+        """Mean cross entropy of a training batch, noted for the epoch's mean, and the routing."""
+        x, y, _ = batch
+        logits, decisions = self.network(x)
+        loss = F.cross_entropy(logits, y)
+        self._losses.append(loss.detach())
+        self._right.append((logits.detach().argmax(dim=1) == y).sum())
+        self._sizes.append(len(y))
+        if len(self._losses) % CHECK_EVERY == 0:
+            self._refuse_nan(len(self._losses) - CHECK_EVERY)
+        return loss, decisions
+
+    def on_train_epoch_start(self) -> None:
+        """Seeds dropout from (seed, epoch, rank)."""
+        self._first_step = self.global_step
+        torch.manual_seed(derive(self.seed, "dropout", self.current_epoch, self.global_rank))
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means over all ranks."""
+        self._refuse_nan(0)
+        sizes = torch.tensor(self._sizes, device=self.device)
+        losses, right = torch.stack(self._losses), torch.stack(self._right)
+        self.train_mean.update((losses * sizes).sum(), right.sum(), sum(self._sizes))
+        self.log_now("train", self.train_mean.compute())
+        self.samples_in_epoch = sum(self._sizes) * self.trainer.world_size
+        self.train_mean.reset()
+        for notes in (self._losses, self._right, self._sizes):
+            notes.clear()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Adds a batch to the validation means."""
+        logits, loss, right = self._evaluate(batch, "val")
+        self.val_mean.update(loss, right, len(logits))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs validation means and what is special to the panel."""
+        self.log_now("val", self.val_mean.compute() | self.panel_scalars("val"))
+        self.val_mean.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Adds a batch to the test metrics."""
+        _, y, family = batch
+        logits, loss, _ = self._evaluate(batch, "test")
+        self.test_quality.update(logits, y, family, loss)
+
+    def on_test_epoch_start(self) -> None:
+        """Forgets an earlier test."""
+        self.test_quality.reset()
+
+    def on_test_epoch_end(self) -> None:
+        """Logs everything about the test split."""
+        self.log_now("test", self.test_quality.scalars() | self.panel_scalars("test"))
+
+    def tables(self) -> dict[str, Any]:
+        """Tables of the last test, as plain lists."""
+        names = {"classes": self.classes, "families": self.families}
+        return names | self.test_quality.tables() | self.panel_tables()
+
+    def log_now(self, split: str, values: dict[str, float]) -> None:
+        """Logs values that are already reduced over ranks, under `split/`."""
+        tensors = {f"{split}/{k}": torch.tensor(v, dtype=torch.double) for k, v in values.items()}
+        # Equal on all ranks already; sync_dist makes sure that monitors cannot disagree.
+        self.log_dict(tensors, sync_dist=True)
+
+    def total_cost(self, shares: dict[str, list[float]]) -> Cost:
+        """The declared cost of the network with measured shares per expert, by layer."""
+        return declared_cost(self.network, {f"blocks.{k}": v for k, v in shares.items()})
+
+    def _evaluate(self, batch: Batch, split: str) -> tuple[Tensor, Tensor, Tensor]:
+        x, y, family = batch
+        logits, decisions = self.network(x)
+        self.observe(split, decisions, family)
+        loss = F.cross_entropy(logits, y, reduction="sum")
+        return logits, loss, (logits.argmax(dim=1) == y).sum()
+
+    def _refuse_nan(self, since: int) -> None:
+        bad = ~torch.isfinite(torch.stack(self._losses[since:]))
+        if bad.any():
+            step = self._first_step + since + int(bad.int().argmax())
+            raise TrainingDiverged(
+                f"the training loss is not a finite number at step {step}"
+                f" (epoch {self.current_epoch}): lower model.lr or model.clip"
+            )

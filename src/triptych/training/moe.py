@@ -1,0 +1,100 @@
+"""The mixture-of-experts classifier: cross entropy plus the load-balancing loss."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from triptych.errors import InvalidSetting
+from triptych.metrics import RoutingMetrics
+from triptych.moe import MoE, Routing
+from triptych.training.module import Batch, ClassifierModule
+from triptych.types import Cost
+
+
+@final
+class MoEModule(ClassifierModule):
+    """Trains a network with MoE layers and watches their routing.
+
+    Args:
+        balance: the load-balancing loss of one layer's routing, without coefficient.
+        balance_coef: its weight. The losses of several layers are averaged, so the coefficient
+            means the same at any depth.
+        shared: what every `ClassifierModule` takes.
+    """
+
+    def __init__(
+        self, *, balance: Callable[[Routing], Tensor], balance_coef: float, **shared: Any
+    ) -> None:
+        super().__init__(**shared)
+        if balance_coef < 0:
+            raise InvalidSetting(f"balance_coef must not be negative, got {balance_coef}")
+        self.balance, self.balance_coef = balance, balance_coef
+        self.routing = nn.ModuleDict(
+            {split: self._metrics_by_layer() for split in ("val_routing", "test_routing")}
+        )
+        self._summary: dict[str, dict[str, Any]] = {}
+        self._balance_losses: list[Tensor] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Cross entropy + `balance_coef` * mean balance loss over layers."""
+        loss, decisions = self.cross_entropy(batch)
+        balance = torch.stack([self.balance(routing) for routing in decisions.values()]).mean()
+        self._balance_losses.append(balance.detach())
+        return loss + self.balance_coef * balance
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means; the balance loss apart from the cross entropy, unscaled."""
+        super().on_train_epoch_end()
+        mean = torch.stack(self._balance_losses).mean()
+        self.log("train/moe/balance_loss", mean, sync_dist=True)
+        self._balance_losses.clear()
+
+    def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
+        """Adds up where each layer sent its tokens."""
+        for layer, routing in decisions.items():
+            self._metrics(split, layer).update(routing, family)
+
+    def panel_scalars(self, split: str) -> dict[str, float]:
+        """Load and specialisation of each layer, and the parameters that a sample really met."""
+        self._summary = {}
+        for layer in decisions_of(self.network):
+            metric = self._metrics(split, layer)
+            self._summary[layer] = metric.compute()
+            metric.reset()
+        scalars = {
+            f"moe/{layer}/{key}": value
+            for layer, summary in self._summary.items()
+            for key, value in summary["scalars"].items()
+        }
+        return scalars | {"params_active": self.cost().params_active}
+
+    def panel_tables(self) -> dict[str, Any]:
+        """Routing tables of each layer."""
+        return {"routing": [{"layer": k} | v["table"] for k, v in self._summary.items()]}
+
+    def cost(self) -> Cost:
+        """Counted from the experts that the last evaluation really ran."""
+        return self.total_cost({layer: s["share"] for layer, s in self._summary.items()})
+
+    def _metrics(self, split: str, layer: str) -> RoutingMetrics:
+        by_layer = self.routing[f"{split}_routing"]
+        assert isinstance(by_layer, nn.ModuleDict)
+        metric = by_layer[layer]
+        assert isinstance(metric, RoutingMetrics)
+        return metric
+
+    def _metrics_by_layer(self) -> nn.ModuleDict:
+        layers = decisions_of(self.network).items()
+        families = len(self.families)
+        return nn.ModuleDict({n: RoutingMetrics(e, families) for n, e in layers})
+
+
+def decisions_of(network: nn.Module) -> dict[str, int]:
+    """Layers that decide, by the name that the network's forward uses, with their E."""
+    return {
+        name.removeprefix("blocks."): len(layer.uniform_share())
+        for name, layer in network.named_modules()
+        if isinstance(layer, MoE)
+    }
