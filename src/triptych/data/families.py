@@ -1,0 +1,111 @@
+"""The four kinds of signal, each a pure function of its size and a random stream.
+
+Every function draws its parameters from the `torch.Generator` that it is given and returns the
+noiseless signals, (n, seq_len) in float32. In-place arithmetic is for speed: a fresh tensor of
+this size costs more in page faults than the arithmetic that fills it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+MOST_STEPS = 6
+FEWEST_STEPS = 3
+FASTEST_RATE = 0.15
+# exp(rate * t) must stay a finite float32: t <= ln(max) / rate.
+LONGEST_EXPONENTIAL = 1 + int(math.log(torch.finfo(torch.float32).max) / FASTEST_RATE)
+LONGEST = 1 << 20
+
+Signal = Callable[[int, int, Generator], Float[Tensor, "n L"]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of signal.
+
+    Attributes:
+        signal: `(n, seq_len, generator)` to n noiseless signals.
+        noise_scale: factor on the noise level of the data set; 1 is the same law for everyone.
+        longest: the largest `seq_len` for which all values are finite.
+    """
+
+    name: str
+    signal: Signal
+    noise_scale: float = 1.0
+    longest: int = LONGEST
+
+
+def uniform(n: int, low: float, high: float, generator: Generator) -> Float[Tensor, "n 1"]:
+    """One draw from U(low, high) for each signal, as a column."""
+    return torch.empty(n, 1).uniform_(low, high, generator=generator)
+
+
+def sinusoid(n: int, seq_len: int, generator: Generator) -> Float[Tensor, "n L"]:
+    """amp * sin(freq * t + phase) over t in [0, 6 pi].
+
+    freq U(1, 4), phase U(0, 2 pi), amp U(.5, 1.5).
+    """
+    freq = uniform(n, 1.0, 4.0, generator)
+    phase = uniform(n, 0.0, 2 * math.pi, generator)
+    amp = uniform(n, 0.5, 1.5, generator)
+    t = torch.linspace(0, 6 * math.pi, seq_len)
+    return torch.addcmul(phase, freq, t).sin_().mul_(amp)
+
+
+def cubic(n: int, seq_len: int, generator: Generator) -> Float[Tensor, "n L"]:
+    """A cubic over t in [-2, 2]; coefficients N(0, 1) * (.1, .3, .5, .2), highest power first."""
+    spread = torch.tensor([0.1, 0.3, 0.5, 0.2])
+    coefficients = torch.randn(n, 4, generator=generator) * spread
+    t = torch.linspace(-2, 2, seq_len)
+    return coefficients @ torch.stack([t**3, t**2, t, torch.ones_like(t)])
+
+
+def steps(n: int, seq_len: int, generator: Generator) -> Float[Tensor, "n L"]:
+    """3 to 6 levels from U(-1.5, 1.5), spread evenly over the whole window."""
+    t = torch.arange(seq_len)
+    counts = range(FEWEST_STEPS, MOST_STEPS + 1)
+    return _levels(n, torch.stack([t * k // seq_len for k in counts]), generator)
+
+
+def source_steps(n: int, seq_len: int, generator: Generator) -> Float[Tensor, "n L"]:
+    """The steps of the source: each is seq_len // k long, so what is left at the end stays 0."""
+    t = torch.arange(seq_len)
+    counts = range(FEWEST_STEPS, MOST_STEPS + 1)
+    segments = [
+        torch.where(t // (seq_len // k) < k, t // (seq_len // k), MOST_STEPS) for k in counts
+    ]
+    return _levels(n, torch.stack(segments), generator)
+
+
+def _levels(n: int, segment: Tensor, generator: Generator) -> Float[Tensor, "n L"]:
+    """Signals of constant pieces: `segment` (choices, L) says which level holds at each time.
+
+    Segment `MOST_STEPS` is the level 0.
+    """
+    choice = torch.randint(len(segment), (n,), generator=generator)
+    level = torch.zeros(n, MOST_STEPS + 1)
+    level[:, :MOST_STEPS] = torch.empty(n, MOST_STEPS).uniform_(-1.5, 1.5, generator=generator)
+    return level.gather(1, segment[choice])
+
+
+def exponential(n: int, seq_len: int, generator: Generator) -> Float[Tensor, "n L"]:
+    """initial * exp(rate * t): rate U(-.15, .15), initial U(-1, 1), t = 0 .. seq_len - 1."""
+    rate = uniform(n, -FASTEST_RATE, FASTEST_RATE, generator)
+    initial = uniform(n, -1.0, 1.0, generator)
+    return (rate * torch.arange(seq_len, dtype=torch.float32)).exp_().mul_(initial)
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("sinusoid", sinusoid),
+        Family("cubic", cubic),
+        Family("steps", steps),
+        Family("exponential", exponential, longest=LONGEST_EXPONENTIAL),
+        Family("source_steps", source_steps, noise_scale=0.3),
+    )
+}

@@ -1,0 +1,119 @@
+"""The contract between data and everything above it."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from lightning import LightningDataModule
+
+from triptych.data.loader import TensorBatches
+from triptych.data.order import GlobalBatches, Permuted, Sequential, Shards
+from triptych.data.signals import Samples
+from triptych.errors import InvalidSetting
+
+LARGEST_EVALUATION_BATCH = 4096
+
+
+class Splits(NamedTuple):
+    """The three parts of a data set, each ready for use: scaled, in memory."""
+
+    train: Samples
+    val: Samples
+    test: Samples
+
+
+class ClassificationData(LightningDataModule, ABC):
+    """Data for a classifier: features (n, D), a class and a family for every sample.
+
+    A subclass says what the data are; loading, sharding and order are the same for all.
+    The order of training is a function of seed and epoch, so a resumed run and a run with
+    another number of processes see the same global batches.
+
+    Args:
+        seed: the seed of the run; the streams of data and order are derived from it.
+        batch_size: samples per optimizer step over ALL processes.
+
+    Raises:
+        InvalidSetting: for a batch size below 1, and from the loaders where the data cannot
+            be divided over the processes.
+    """
+
+    def __init__(self, seed: int, batch_size: int) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise InvalidSetting(f"data.batch_size={batch_size} must be at least 1")
+        self.seed = seed
+        self.batch_size = batch_size
+        self._splits: Splits | None = None
+
+    @property
+    @abstractmethod
+    def in_dim(self) -> int:
+        """Number of features, known before `setup`."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> list[str]:
+        """Names of the classes; a label is an index into them."""
+
+    @property
+    @abstractmethod
+    def families(self) -> list[str]:
+        """Names of the processes that made the samples; a family is an index into them."""
+
+    @abstractmethod
+    def generate(self) -> Splits:
+        """Makes or reads all data; called once, by the first `setup`."""
+
+    @property
+    def splits(self) -> Splits:
+        """The data as whole tensors. Generates them if no `setup` has done so."""
+        if self._splits is None:
+            self._splits = self.generate()
+        return self._splits
+
+    def setup(self, stage: str) -> None:
+        """Makes the data and checks that every process gets its part."""
+        world = self._place()[1]
+        if self.batch_size % world:
+            low = self.batch_size // world * world
+            near = f"{low} or {low + world}" if low else f"{world}"
+            raise InvalidSetting(
+                f"data.batch_size={self.batch_size} cannot be divided over {world} devices: "
+                f"it counts samples over all devices; use {near}"
+            )
+        for name, part in zip(Splits._fields, self.splits, strict=True):
+            if len(part.y) < world:
+                raise InvalidSetting(
+                    f"the {name} split has {len(part.y)} samples for {world} devices: "
+                    f"each device needs at least one"
+                )
+
+    def train_dataloader(self) -> TensorBatches:
+        """Shuffled batches of this process; in order where Lightning overfits a few batches."""
+        train = self.splits.train
+        order = Sequential(len(train.y)) if self._overfits() else Permuted(len(train.y), self.seed)
+        return TensorBatches(train, GlobalBatches(order, self.batch_size, *self._place()))
+
+    def val_dataloader(self) -> TensorBatches:
+        """This process's shard of the validation split."""
+        return self._evaluation(self.splits.val)
+
+    def test_dataloader(self) -> TensorBatches:
+        """This process's shard of the test split."""
+        return self._evaluation(self.splits.test)
+
+    def _evaluation(self, samples: Samples) -> TensorBatches:
+        plan = Shards(len(samples.y), LARGEST_EVALUATION_BATCH, *self._place())
+        return TensorBatches(samples, plan)
+
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of processes; one process where no trainer is attached."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _overfits(self) -> bool:
+        """Whether the trainer repeats a few batches; shuffled, they would not be the same ones."""
+        if self.trainer is None:
+            return False
+        return self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,119 @@
+"""The multimodal signals of the source study: which process made this signal?"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import final
+
+from torch import Generator
+
+from triptych.data.families import FAMILIES, Family
+from triptych.data.module import ClassificationData, Splits
+from triptych.data.scaling import Scaling, Standardize
+from triptych.data.signals import Samples, make_signals
+from triptych.errors import InvalidSetting
+from triptych.seeds import derive
+
+SHORTEST = 8
+FAMILY_NAMES = ("sinusoid", "cubic", "steps", "exponential")
+
+
+@final
+class MultimodalData(ClassificationData):
+    """Short noisy signals; the class is the family that made the signal.
+
+    Train, validation and test come from three independent streams, and scaling is fitted on
+    train alone. Sizes are known at once; the signals are made by `setup`.
+
+    Args:
+        seed: the seed of the run.
+        n_train: training samples, divided over the families as evenly as they allow.
+        n_val: validation samples.
+        n_test: test samples.
+        seq_len: points per signal, and so the number of features.
+        noise: standard deviation of the noise.
+        families: names from `FAMILIES`; their order numbers the classes.
+        batch_size: samples per optimizer step over all processes.
+        scaling: what to fit on the training features.
+
+    Raises:
+        InvalidSetting: for any of these out of range; the message names the key.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        n_train: int = 8000,
+        n_val: int = 2000,
+        n_test: int = 10000,
+        seq_len: int = 32,
+        noise: float = 0.08,
+        families: Sequence[str] = FAMILY_NAMES,
+        batch_size: int = 128,
+        scaling: Scaling | None = None,
+    ) -> None:
+        super().__init__(seed, batch_size)
+        self._families = [known_family(name) for name in families]
+        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
+        self._seq_len = seq_len
+        self._noise = noise
+        self._scaling = scaling or Standardize()
+        _check_families(self._families, seq_len)
+        for split, n in self._sizes.items():
+            if n < len(families):
+                raise InvalidSetting(
+                    f"data.n_{split}={n} must be at least {len(families)}, one for each family"
+                )
+        if not 0 <= noise < float("inf"):
+            raise InvalidSetting(f"data.noise={noise} must be a finite number, 0 or more")
+
+    @property
+    def in_dim(self) -> int:
+        """Points per signal."""
+        return self._seq_len
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the families: here the class is the family."""
+        return self.families
+
+    @property
+    def families(self) -> list[str]:
+        """The names given, in their order."""
+        return [family.name for family in self._families]
+
+    def generate(self) -> Splits:
+        """Three independent draws, scaled by what the first of them says."""
+        raw = {split: self._draw(split, n) for split, n in self._sizes.items()}
+        scale = self._scaling.fit(raw["train"].x)
+        return Splits(**{name: part._replace(x=scale(part.x)) for name, part in raw.items()})
+
+    def _draw(self, split: str, n: int) -> Samples:
+        generator = Generator().manual_seed(derive(self.seed, "data", split))
+        return make_signals(n, self._families, self._seq_len, self._noise, generator)
+
+
+def known_family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        InvalidSetting: if there is none; the message suggests the nearest.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    near = get_close_matches(str(name), FAMILIES, n=1, cutoff=0.0)[0]
+    raise InvalidSetting(
+        f"data.families has no {name!r}: did you mean {near!r}? Known are {', '.join(FAMILIES)}"
+    )
+
+
+def _check_families(families: Sequence[Family], seq_len: int) -> None:
+    """Raises InvalidSetting unless there are two distinct families or more that fit `seq_len`."""
+    names = [family.name for family in families]
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise InvalidSetting(f"data.families={names} must name two or more different families")
+    longest = min(families, key=lambda family: family.longest)
+    if not SHORTEST <= seq_len <= longest.longest:
+        raise InvalidSetting(
+            f"data.seq_len={seq_len} must be in [{SHORTEST}, {longest.longest}], "
+            f"the upper end for {longest.name!r}"
+        )
