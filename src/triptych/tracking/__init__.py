@@ -1,0 +1,14 @@
+"""Where metrics go: logger adapters for Lightning. wandb itself is imported when a run opens."""
+
+from triptych.tracking.csv import CsvLogger
+from triptych.tracking.hyperparameters import config_for_loggers
+from triptych.tracking.tensorboard import TensorBoardLogger
+from triptych.tracking.wandb import WandbLogger, close_run
+
+__all__ = [
+    "CsvLogger",
+    "TensorBoardLogger",
+    "WandbLogger",
+    "close_run",
+    "config_for_loggers",
+]

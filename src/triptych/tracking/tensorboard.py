@@ -1,0 +1,28 @@
+"""TensorBoard, for those who want it: an extra, not a dependency."""
+
+import importlib.util
+from pathlib import Path
+from typing import final
+
+from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
+
+from triptych.errors import InvalidSetting
+
+
+@final
+class TensorBoardLogger(LightningTensorBoardLogger):
+    """Lightning's logger, writing to `<folder>/tensorboard` so that `--logdir logs` finds all runs.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        InvalidSetting: if the package is not installed; the message says how to get it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InvalidSetting(
+                "logger=tensorboard needs a package that is missing: pip install -e '.[trackers]'"
+            )
+        super().__init__(folder, name="", version="tensorboard", default_hp_metric=False)

@@ -1,0 +1,169 @@
+"""Weights & Biases without surprises: it never blocks a run and never mixes two of them.
+
+wandb is imported when a run opens, because the import alone costs up to a second.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
+
+from triptych.errors import InvalidSetting
+from triptych.tracking.folders import require_writable
+
+MODES = ("auto", "online", "offline", "disabled")
+SUMMARIES = {"first", "last", "max", "mean", "min", "none"}
+STEP = "trainer/global_step"
+_OLD_NAMES = {"dryrun": "offline", "run": "online"}
+
+
+def choose_mode(
+    mode: str, environment: Mapping[str, str], has_credentials: Callable[[], bool]
+) -> tuple[str, str]:
+    """The mode of a run and why it was chosen: the environment wins over the configuration.
+
+    `wandb.init(mode=...)` beats `WANDB_MODE`, so the variable must be heard here.
+
+    Raises:
+        InvalidSetting: if the mode is unknown; the message names where it was set.
+    """
+    asked = environment.get("WANDB_MODE")
+    source, stated = ("WANDB_MODE", asked) if asked else ("logger.wandb.mode", mode)
+    stated = _OLD_NAMES.get(stated, stated)
+    if stated not in MODES:
+        raise InvalidSetting(f"{source}={stated} is unknown: choose one of {', '.join(MODES)}")
+    if stated != "auto":
+        return stated, f"{source}={stated}"
+    return ("online", "credentials found") if has_credentials() else ("offline", "not logged in")
+
+
+def close_run(exit_code: int) -> None:
+    """Finishes the open wandb run, if there is one, and records how it ended.
+
+    Without this the next job of a multirun would log into the run of this one.
+    """
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish(exit_code=exit_code)
+
+
+@final
+class WandbLogger(LightningWandbLogger):
+    """Lightning's logger with a mode that suits the machine. A run opens on rank 0 only.
+
+    Args:
+        folder: holds one `wandb/` for all jobs, so that `wandb sync` and `wandb leet` see them all.
+        mode: `auto` (online when logged in, else offline), `online`, `offline` or `disabled`.
+        project: where the run is filed.
+        entity: user or team; None for the account's default.
+        group: name that the jobs of one sweep share.
+        name: title of the run.
+        job_type: kind of run inside the group.
+        tags: words to filter by.
+        id: identity of a run to go on with; None for a new one.
+        summary: exact metric name -> what to keep of its values, as in `{"val/acc": "max,last"}`.
+        init_timeout_s: seconds to wait for the server before going offline.
+        finish_timeout_s: seconds to wait for uploads at the end; what is left stays on disk.
+
+    Raises:
+        InvalidSetting: if the mode, a summary or the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        mode: str = "auto",
+        project: str = "triptych",
+        entity: str | None = None,
+        group: str | None = None,
+        name: str | None = None,
+        job_type: str | None = None,
+        tags: Sequence[str] = (),
+        id: str | None = None,
+        summary: Mapping[str, str] | None = None,
+        init_timeout_s: float = 15.0,
+        finish_timeout_s: float = 60.0,
+    ) -> None:
+        super().__init__(
+            name=name,
+            save_dir=str(folder),
+            id=id,
+            project=project,
+            entity=entity,
+            group=group,
+            job_type=job_type,
+            tags=list(tags),
+        )
+        # Lightning always passes this argument; wandb warns about it and will remove it.
+        self._wandb_init.pop("anonymous")
+        self._timeouts = {"init_timeout": init_timeout_s, "finish_timeout": finish_timeout_s}
+        self._mode = mode
+        self._summary = dict(summary or {})
+        _check_summary(self._summary)
+        stated, _ = choose_mode(mode, os.environ, lambda: False)
+        if stated != "disabled":
+            _check_folder(Path(folder))
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The wandb run, opened at first use; a dummy on every rank but 0."""
+        if self._experiment is None:
+            self._experiment = self._open()
+        return self._experiment
+
+    def _open(self) -> Any:
+        import wandb
+        from wandb.errors import CommError, UsageError
+
+        mode, reason = choose_mode(self._mode, os.environ, _has_credentials)
+        try:
+            run = self._start(mode)
+        except CommError as error:
+            mode, reason = "offline", f"no connection to the server: {_first_line(error)}"
+            run = self._start(mode)
+        except UsageError as error:
+            raise InvalidSetting(f"logger.wandb.mode={mode}: {_first_line(error)}") from error
+        if mode == "offline" and isinstance(run, wandb.Run):
+            folder = Path(run.dir).parent
+            print(f"wandb: offline ({reason}). To upload: wandb sync {folder}", file=sys.stderr)
+        for metric, kept in self._summary.items():
+            run.define_metric(metric, step_metric=STEP, summary=kept)
+        return run
+
+    def _start(self, mode: str) -> Any:
+        # Offline, wandb says in several lines what the one line above says.
+        settings = {**self._timeouts, "silent": mode == "offline"}
+        self._wandb_init.update(mode=mode, settings=settings)
+        return super().experiment
+
+
+def _has_credentials() -> bool:
+    import wandb
+
+    return wandb.login(prompt=False, verify=False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _check_summary(summary: Mapping[str, str]) -> None:
+    for metric, kept in summary.items():
+        if "*" in metric:
+            # Lightning defines "*" itself; which of two matching patterns wins is random.
+            raise InvalidSetting(f"logger.wandb.summary: {metric} must be an exact metric name")
+        if not set(kept.split(",")) <= SUMMARIES:
+            known = ", ".join(sorted(SUMMARIES))
+            raise InvalidSetting(f"logger.wandb.summary: {metric}={kept} is not a list of {known}")
+
+
+@rank_zero_only
+def _check_folder(folder: Path) -> None:
+    # wandb would warn and then write to the system's temporary folder.
+    require_writable(folder / "wandb", "logger.wandb.folder")
