@@ -58,7 +58,6 @@ class ClassifierModule(L.LightningModule, ABC):
         self._right: list[Tensor] = []
         self._sizes: list[int] = []
         self._first_step = 0
-        self.samples_in_epoch = 0
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -113,10 +112,22 @@ class ClassifierModule(L.LightningModule, ABC):
         losses, right = torch.stack(self._losses), torch.stack(self._right)
         self.train_mean.update((losses * sizes).sum(), right.sum(), sum(self._sizes))
         self.log_now("train", self.train_mean.compute())
-        self.samples_in_epoch = sum(self._sizes) * self.trainer.world_size
+        self._step_schedule()
         self.train_mean.reset()
         for notes in (self._losses, self._right, self._sizes):
             notes.clear()
+
+    @property
+    def samples_in_epoch(self) -> int:
+        """Training samples since the epoch's start, over all ranks."""
+        return sum(self._sizes) * self.trainer.world_size
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Nothing here: `on_train_epoch_end` steps the schedule.
+
+        Lightning steps a plateau schedule only after checkpoints are written, so a resumed run
+        would miss one step.
+        """
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the validation means."""
@@ -163,6 +174,13 @@ class ClassifierModule(L.LightningModule, ABC):
         self.observe(split, decisions, family)
         loss = F.cross_entropy(logits, y, reduction="sum")
         return logits, loss, (logits.argmax(dim=1) == y).sum()
+
+    def _step_schedule(self) -> None:
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(float(self.trainer.callback_metrics["val/loss"]))
+        elif isinstance(schedule, LRScheduler):
+            schedule.step()
 
     def _refuse_nan(self, since: int) -> None:
         bad = ~torch.isfinite(torch.stack(self._losses[since:]))

@@ -74,5 +74,5 @@ class Progress(L.Callback):
 
 
 def _numbers(metrics: Any) -> str:
-    shown = ((k, metrics.get(k)) for k in ("train/loss", "val/loss", "val/acc"))
+    shown = ((k, metrics.get(k)) for k in ("val/loss", "val/acc"))
     return "  ".join(f"{key} {float(value):.4f}" for key, value in shown if value is not None)

@@ -1,0 +1,6 @@
+"""Launching: one clear line for each mistake, and DDP that is right inside Hydra."""
+
+from triptych.launch.command import command
+from triptych.launch.ddp import isolated_job
+
+__all__ = ["command", "isolated_job"]

@@ -1,0 +1,46 @@
+"""The outermost shell of train.py and eval.py: errors become one line and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from triptych.config import register
+from triptych.launch.ddp import ENTRY
+from triptych.launch.explain import explain
+from triptych.sweep import SweepCallback, finish
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def command(job: Callable[[], None]) -> int:
+    """Runs a `@hydra.main` function and says in one line what went wrong, if anything did.
+
+    A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
+
+    Returns:
+        The exit code: 0, or 1 if the run, or any job of a sweep, failed.
+    """
+    register()
+    os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
+    is_rank = "LOCAL_RANK" in os.environ
+    wants_traceback = FULL_ERROR in os.environ and not is_rank
+    os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
+    code = 0
+    try:
+        job()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        code = 1
+        line = explain(error, Path(os.environ[ENTRY]).parent / "conf")
+        if line is None or wants_traceback:
+            traceback.print_exception(error)
+            line = line or f"{type(error).__name__}: {error}"
+        if not is_rank:
+            print(f"error: {line}", file=sys.stderr)
+    for folder in SweepCallback.started:
+        code = max(code, min(finish(folder), 1))
+    return code

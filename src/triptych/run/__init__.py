@@ -1,0 +1,6 @@
+"""The composition root: a configuration becomes objects, objects become a result."""
+
+from triptych.run.evaluate import evaluate
+from triptych.run.train import train
+
+__all__ = ["evaluate", "train"]

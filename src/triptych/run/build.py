@@ -1,0 +1,67 @@
+"""Configuration in, objects out: the one place that calls `instantiate`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+
+from triptych.data import ClassificationData
+from triptych.errors import InvalidSetting
+from triptych.seeds import derive
+from triptych.training import ClassifierModule
+
+
+def construct(node: Mapping[str, Any]) -> Any:
+    """Builds what a node's `_target_` names.
+
+    Raises:
+        InvalidSetting: as the constructor raised it, without Hydra's wrapping.
+    """
+    try:
+        return instantiate(dict(node), _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, InvalidSetting):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
+
+
+def build_data(config: Mapping[str, Any]) -> ClassificationData:
+    """The data module; nothing is generated yet."""
+    return construct(config["data"])
+
+
+def build_module(config: Mapping[str, Any], data: ClassificationData) -> ClassifierModule:
+    """The LightningModule for this data, initialised from the seed alone."""
+    model, seed = config["model"], config["seed"]
+    torch.manual_seed(derive(seed, "init"))
+    panel = construct(model["panel"])
+    network = construct(model["backbone"]["build"])(panel, data.in_dim, len(data.classes))
+    return construct(model["module"])(
+        network=network,
+        optimizer=construct(config["optimizer"]),
+        scheduler=construct(config["scheduler"]),
+        classes=data.classes,
+        families=data.families,
+        seed=seed,
+    )
+
+
+def build_trainer(
+    config: Mapping[str, Any], callbacks: list[Callback], loggers: list[Logger], folder: str
+) -> Trainer:
+    """The trainer; nothing is logged where there are no loggers."""
+    return construct(config["trainer"])(
+        callbacks=callbacks, logger=loggers or False, default_root_dir=folder
+    )
+
+
+def build_named(group: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a group of named nodes, such as callbacks or loggers; null leaves one out."""
+    return {name: construct(node) for name, node in group.items() if node is not None}

@@ -1,0 +1,68 @@
+"""What can be refused before any work starts, and what deserves a warning."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from triptych.errors import InvalidSetting
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Looks at devices, epochs and the checkpoint to resume from.
+
+    Raises:
+        InvalidSetting: naming the key, the value and the remedy.
+    """
+    _check_devices(config["trainer"])
+    _check_epochs(config["trainer"])
+    if config["ckpt_path"] is not None:
+        checkpoint_file(config["ckpt_path"])
+
+
+def checkpoint_file(path: str) -> Path:
+    """The checkpoint at `path`.
+
+    Raises:
+        InvalidSetting: if there is no such file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InvalidSetting(
+            f"ckpt_path={path}: there is no such file; checkpoints are in RUN/checkpoints/"
+        )
+    return file
+
+
+def _check_devices(trainer: Mapping[str, Any]) -> None:
+    devices, accelerator = trainer["devices"], trainer["accelerator"]
+    gpus = torch.cuda.device_count()
+    wants_gpu = accelerator in ("gpu", "cuda")
+    if wants_gpu and gpus == 0:
+        raise InvalidSetting(
+            f"trainer.accelerator={accelerator}: torch sees no GPU here; use trainer=cpu"
+        )
+    if not isinstance(devices, int):
+        return
+    if devices < 1 and devices != -1:
+        raise InvalidSetting(f"trainer.devices={devices} must be at least 1")
+    on_gpu = wants_gpu or (accelerator == "auto" and gpus > 0)
+    if on_gpu and devices > gpus:
+        raise InvalidSetting(
+            f"trainer.devices={devices}: this machine has {gpus} GPUs; ask for at most {gpus}"
+        )
+    cores = os.cpu_count() or 1
+    if not on_gpu and devices > cores and "LOCAL_RANK" not in os.environ:
+        print(
+            f"warning: trainer.devices={devices} processes share {cores} cores: this will be slow",
+            file=sys.stderr,
+        )
+
+
+def _check_epochs(trainer: Mapping[str, Any]) -> None:
+    epochs = trainer["max_epochs"]
+    if not isinstance(epochs, int) or epochs < 1:
+        raise InvalidSetting(f"trainer.max_epochs={epochs} must be a whole number of at least 1")

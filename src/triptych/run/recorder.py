@@ -1,0 +1,89 @@
+"""Keeps `result.json` true from the first moment of a run to the last, whatever ends it."""
+
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+
+from triptych import result as results
+from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.result import Result
+from triptych.run.facts import config_hash, git_state, now, versions
+from triptych.tracking import close_run
+
+
+def new_result(config: Mapping[str, Any], overrides: list[str]) -> Result:
+    """The record of a run that is about to start."""
+    panel = config["model"]["name"]
+    return Result(
+        status="running",
+        name=f"{panel}-s{config['seed']}",
+        panel=panel,
+        seed=config["seed"],
+        overrides=overrides,
+        command=shlex.join(["python", "train.py", *overrides]),
+        config=dict(config),
+        config_hash=config_hash(config),
+        git=git_state(Path(__file__).parent),
+        versions=versions(),
+        started=now(),
+    )
+
+
+@contextmanager
+def recorded(result: Result, folder: Path) -> Iterator[None]:
+    """Writes `running` now, and what became of the run at the end; closes the loggers.
+
+    In a sweep, settings that do not fit together are recorded as `skipped` and end there.
+    """
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    begin = time.perf_counter()
+    _write(result, folder)
+    exit_code = 1
+    try:
+        yield
+        result.status = "finished"
+        exit_code = 0
+    except IncompatibleSettings as error:
+        result.status = "skipped" if in_sweep else "failed"
+        _note(result, error)
+        if not in_sweep:
+            raise
+        print(f"skipped {' '.join(result.overrides)}: {error}", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        result.status = "interrupted"
+        _note(result, error)
+        raise
+    except BaseException as error:
+        result.status = "failed"
+        _note(result, error)
+        if in_sweep and rank_zero_only.rank == 0:
+            print(f"failed {' '.join(result.overrides)}: {error}", file=sys.stderr)
+        raise
+    finally:
+        result.ended = now()
+        result.seconds["total"] = time.perf_counter() - begin
+        _write(result, folder)
+        close_run(exit_code)
+
+
+def _note(result: Result, error: BaseException) -> None:
+    known = isinstance(error, InvalidSetting)
+    result.error = {
+        "type": type(error).__name__,
+        "message": str(error),
+        "traceback": "" if known else "".join(traceback.format_exception(error)),
+    }
+
+
+def _write(result: Result, folder: Path) -> None:
+    if rank_zero_only.rank == 0:
+        results.write(result, folder)

@@ -1,0 +1,98 @@
+"""Sweeps: how many jobs there are, and the table and page when they have ended."""
+
+import json
+import math
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from triptych import result as results
+from triptych.result import Result
+
+FILE = "sweep.json"
+
+
+class SweepCallback(Callback):
+    """Notes at the start of a multirun what it is; its end is `finish`, which also a failed
+    sweep reaches (Hydra's own `on_multirun_end` comes only if all jobs succeeded)."""
+
+    started: ClassVar[list[Path]] = []
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Writes `sweep.json`: number of jobs and where the page goes."""
+        folder = Path(config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        overrides = list(config.hydra.overrides.task)
+        params = config.hydra.sweeper.get("params") or {}
+        content = {
+            "jobs": count_jobs([f"{k}={v}" for k, v in params.items()] + overrides),
+            "report": config.sweep.report or str(folder / "report"),
+            "overrides": overrides,
+        }
+        results.write_whole(folder / FILE, json.dumps(content, indent=1) + "\n")
+        SweepCallback.started.append(folder)
+
+
+def count_jobs(overrides: list[str]) -> int:
+    """The number of combinations that overrides with several values make; the last of a key wins.
+
+    >>> count_jobs(["model=ffn,moe", "seed=range(3)", "model.lr=0.1"])
+    6
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    choices = {
+        o.get_key_element(): sum(1 for _ in o.sweep_iterator()) if o.is_sweep_override() else 1
+        for o in parsed
+    }
+    return math.prod(choices.values())
+
+
+def title(result: Result) -> str:
+    """How progress names a run: `run 4 of 9: moe, seed 0` inside a sweep."""
+    hydra = HydraConfig.get()
+    name = f"{result.panel}, seed {result.seed}"
+    shown = [o for o in result.overrides if o.startswith("model.")]
+    name = ", ".join([name, *shown])
+    # A child process of a job runs alone, but has the sweep's folder.
+    if hydra.mode != RunMode.MULTIRUN:
+        return name
+    note = json.loads((Path(hydra.sweep.dir) / FILE).read_text())
+    return f"run {int(hydra.job.num) + 1} of {note['jobs']}: {name}"
+
+
+def finish(folder: Path) -> int:
+    """Prints and writes the table and the page of a sweep.
+
+    Returns:
+        The number of jobs that did not end as they should.
+    """
+    from rich.console import Console
+
+    from triptych.report import build_report
+
+    note = json.loads((folder / FILE).read_text())
+    runs = [result for _, result in results.find(folder)]
+    states = Counter(result.status for result in runs)
+    missing = note["jobs"] - len(runs)
+    if runs:
+        report = build_report([folder], Path(note["report"]))
+        console = Console(width=None if os.isatty(1) else 160)
+        console.print(report.table)
+        console.print(report.headline, highlight=False)
+        console.print(f"report: {report.page}", highlight=False, soft_wrap=True)
+    counts = {
+        "done": states["finished"],
+        "failed": states["failed"] + states["interrupted"] + states["running"],
+        "skipped": states["skipped"],
+        "not started": missing,
+    }
+    shown = (f"{n} {word}" for word, n in counts.items() if n or word == "done")
+    print(", ".join(shown))
+    return counts["failed"] + missing

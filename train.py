@@ -1,0 +1,19 @@
+"""Trains, validates and tests one classifier, or a sweep of them with `-m`."""
+
+import hydra
+from omegaconf import DictConfig
+
+from triptych.launch import command, isolated_job
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """One job. Heavy imports wait until here, so that `--help` and `--cfg job` answer at once."""
+    with isolated_job():
+        from triptych.run import train
+
+        return train(cfg)
+
+
+if __name__ == "__main__":
+    raise SystemExit(command(main))
