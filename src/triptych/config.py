@@ -5,6 +5,8 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from triptych import resolvers
+
 
 @dataclass
 class Sweep:
@@ -30,5 +32,6 @@ class Config:
 
 
 def register() -> None:
-    """Makes the schema known to Hydra under the name that the primary config asks for."""
+    """Makes the schema and the resolvers known, under the names that the configs ask for."""
+    resolvers.register()
     ConfigStore.instance().store(name="schema", node=Config)

@@ -14,7 +14,7 @@ from triptych import result as results
 from triptych.errors import InvalidSetting
 from triptych.run.build import build_data, build_module
 from triptych.run.checks import checkpoint_file
-from triptych.run.train import quieten
+from triptych.run.train import prepare_cpu, quieten
 from triptych.training.callbacks.config_in_checkpoint import KEY
 
 
@@ -42,10 +42,10 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     checkpoint = load_checkpoint(cfg.ckpt_path)
     config = checkpoint[KEY]["config"]
     quieten()
-    torch.set_flush_denormal(True)
     data = build_data(config)
     module = build_module(config, data)
     module.load_state_dict(checkpoint["state_dict"])
+    prepare_cpu(module, data, processes=1)
     trainer = Trainer(
         accelerator=cfg.accelerator,
         devices=1,

@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+install: $(READY)  ## make .venv with the tested versions
+
+# Redone only when what is installed could change.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+compare: $(READY)  ## train dense, sparse and MoE over 3 seeds; table and reports/compare/index.html
+	$(BIN)/python train.py -m experiment=compare
+
+test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands as processes)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(FAST),-m 'not slow')
+
+system:  ## install chromium and g++ with apt, for the tests that open pages and compile
+	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium g++; fi
+
+bench: $(READY)  ## run the benchmarks (QUICK=1: a short form)
+	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
+
+study: $(READY)  ## the source study over 5 seeds: reports/notebook/index.html
+	$(BIN)/python train.py -m experiment=notebook
+
+fix: $(READY)  ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what can be made again, except logs and reports
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: help install compare test system bench study fix clean
