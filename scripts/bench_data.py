@@ -4,6 +4,7 @@ Usage: python scripts/bench_data.py [--quick] [--out FILE.json]
 """
 
 import numpy as np
+import torch
 from bench_format import Row, arguments, compare, publish
 from source_signals import source_signals
 from torch import Generator
@@ -49,6 +50,9 @@ def epoch(n: int, batch_size: int, rounds: int) -> Row:
 def main() -> None:
     """Measures, prints and, if asked, writes."""
     options = arguments(__doc__)
+    # One thread within an operation on both sides: the baselines cannot use more, and on a busy
+    # machine the threads of one operation wait for each other longer than they work.
+    torch.set_num_threads(1)
     n, rounds = (2_000, 7) if options.quick else (100_000, 15)
     rows = [
         generation(n, SOURCE, rounds),

@@ -1,7 +1,7 @@
 """The source study's way of making its data, restated: one sample at a time, in NumPy.
 
-It is the baseline of the benchmark and the oracle of the distribution tests; nothing else
-uses it. The draws per sample are the source's, in the source's order.
+It is the baseline of the benchmark and nothing else uses it. The draws per sample are the
+source's, in the source's order.
 """
 
 from collections.abc import Callable

@@ -88,9 +88,9 @@ def flat(lists):
 
 def test_a_trainer_gets_each_training_row_once_an_epoch_in_a_new_order(tmp_path):
     seen = fit(tmp_path, 3)[0].seen
-    flat = [flat(seen[epoch]) for epoch in range(3)]
-    assert all(sorted(epoch) == list(range(22)) for epoch in flat)
-    assert len({tuple(epoch) for epoch in flat}) == 3
+    epochs = [flat(seen[epoch]) for epoch in range(3)]
+    assert all(sorted(epoch) == list(range(22)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
     assert [len(batch) for batch in seen[0]] == [4, 4, 4, 4, 4, 2]
 
 
