@@ -1,6 +1,7 @@
 """Noisy, labelled and shuffled signals of several families."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
@@ -42,12 +43,24 @@ def make_signals(
     deviation of the noise, before the family's own `noise_scale`.
     """
     counts = shares(n, len(families))
-    x = torch.empty(n, seq_len)
-    for family, rows in zip(families, x.split(counts), strict=True):
-        signal = family.signal(len(rows), seq_len, generator)
-        rows.normal_(generator=generator)
+    stream = _branch(generator)
+    with ThreadPoolExecutor(max_workers=1) as second_thread:
+        # Half of the work is noise, and its generator cannot be split over threads.
+        pending = second_thread.submit(torch.randn, n, seq_len, generator=stream)
+        signals = [
+            family.signal(count, seq_len, generator)
+            for family, count in zip(families, counts, strict=True)
+        ]
+        x = pending.result()
+    for family, signal, rows in zip(families, signals, x.split(counts), strict=True):
         torch.add(signal, rows, alpha=noise * family.noise_scale, out=rows)
     labels = torch.repeat_interleave(torch.arange(len(families)), torch.tensor(counts))
     order = torch.randperm(n, generator=generator)
     y = labels[order]
     return Samples(x.index_select(0, order), y, y.clone())
+
+
+def _branch(generator: Generator) -> Generator:
+    """A new stream, seeded by the next draw of `generator`."""
+    seed = torch.randint(torch.iinfo(torch.int64).max, (), generator=generator)
+    return Generator().manual_seed(int(seed))

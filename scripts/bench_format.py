@@ -1,0 +1,213 @@
+"""How every benchmark measures, prints and writes: interleaved rounds and one file format.
+
+A script builds `Row`s with `compare` and hands them to `publish`. The JSON is
+`{schema, name, commit, date, machine, versions, rows}`; the same rows as a Markdown table lie
+beside it.
+"""
+
+import argparse
+import json
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import torch
+
+from triptych.result import write_whole
+
+SCHEMA = 1
+FEWEST_ROUNDS = 6
+PACKAGES = ("torch", "numpy", "lightning")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        case: what was done, with its size.
+        subject: what is measured.
+        baseline: what it is measured against.
+        ratio: median over rounds of subject / baseline.
+        low: lower end of the 95 % interval of that median.
+        high: upper end.
+        goal: the ratio to reach.
+        better: which direction is good.
+    """
+
+    case: str
+    subject: str
+    baseline: str
+    ratio: float
+    low: float
+    high: float
+    goal: float
+    better: Literal["lower", "higher"] = "lower"
+
+    @property
+    def met(self) -> bool:
+        """Whether the whole interval lies on the good side of the goal."""
+        return self.high <= self.goal if self.better == "lower" else self.low >= self.goal
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """The command line of every benchmark: `quick` (bool) and `out` (Path or None)."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="also write JSON and Markdown"
+    )
+    return parser.parse_args()
+
+
+def interleave(
+    subject: Callable[[], object], baseline: Callable[[], object], rounds: int
+) -> list[float]:
+    """Time of subject over time of baseline, once a round, after one warm-up of each.
+
+    The two are timed next to each other, so a slow phase of the machine hits both, and they
+    take turns in going first.
+    """
+    for work in (subject, baseline):
+        seconds(work)
+    ratios = []
+    for turn in range(rounds):
+        if turn % 2:
+            denominator, numerator = seconds(baseline), seconds(subject)
+        else:
+            numerator, denominator = seconds(subject), seconds(baseline)
+        ratios.append(numerator / denominator)
+    return ratios
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call. A GPU is waited for before and after."""
+    _wait()
+    start = time.perf_counter()
+    work()
+    _wait()
+    return time.perf_counter() - start
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """The median and its 95 % interval from order statistics, free of assumptions on shape.
+
+    The k-th smallest and k-th largest value enclose the median with probability
+    1 - 2 P(Binomial(n, 1/2) < k); k is the largest that keeps 95 %.
+
+    >>> median_interval([1, 2, 3, 4, 5, 6])  # 1 - 2 / 64 = 96.9 %
+    (3.5, 1, 6)
+
+    Raises:
+        ValueError: for fewer than 6 values, which enclose it with less than 95 %.
+    """
+    n = len(values)
+    if n < FEWEST_ROUNDS:
+        raise ValueError(f"a 95 % interval needs {FEWEST_ROUNDS} rounds or more, got {n}")
+    below, k = 0.0, 0
+    while below + math.comb(n, k) / 2**n <= 0.025:
+        below += math.comb(n, k) / 2**n
+        k += 1
+    ordered = sorted(values)
+    return median(ordered), ordered[k - 1], ordered[n - k]
+
+
+def compare(
+    case: str,
+    subject: tuple[str, Callable[[], object]],
+    baseline: tuple[str, Callable[[], object]],
+    rounds: int,
+    goal: float,
+) -> Row:
+    """Measures the time of two named pieces of work and sums it up as one row."""
+    ratio, low, high = median_interval(interleave(subject[1], baseline[1], rounds))
+    return Row(case, subject[0], baseline[0], ratio, low, high, goal)
+
+
+def publish(name: str, rows: Sequence[Row], out: Path | None) -> None:
+    """Prints the rows as a table and, given `out`, writes the JSON and a `.md` beside it."""
+    report = describe(name, rows)
+    print(markdown(report))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, json.dumps(report, indent=1) + "\n")
+        write_whole(out.with_suffix(".md"), markdown(report))
+
+
+def describe(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The whole record of one benchmark, ready for JSON."""
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "commit": commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The record as a page: one table, then where and when it was measured."""
+    lines = [
+        f"# Benchmark: {report['name']}",
+        "",
+        "| case | subject | baseline | subject / baseline | 95 % interval | goal | met |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in (Row(**content) for content in report["rows"]):
+        sign = "<=" if row.better == "lower" else ">="
+        lines.append(
+            f"| {row.case} | {row.subject} | {row.baseline} | {row.ratio:.4g} "
+            f"| {row.low:.4g} to {row.high:.4g} | {sign} {row.goal:.4g} "
+            f"| {'yes' if row.met else 'no'} |"
+        )
+    facts = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
+    place = " · ".join(f"{key}: {value}" for key, value in report["machine"].items())
+    lines += ["", f"{place}", "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
+    return "\n".join(lines)
+
+
+def commit() -> str:
+    """The short hash of the checkout, with `-dirty` for uncommitted changes; else `unknown`."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on: system, processor, threads, GPU."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+    }
+
+
+def _processor() -> str:
+    """The model's name; `platform.processor()` is empty on most Linux systems."""
+    file = Path("/proc/cpuinfo")
+    if file.exists():
+        for line in file.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
