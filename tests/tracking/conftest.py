@@ -1,6 +1,7 @@
 """No test here can use an account, a key or a server, whatever machine it runs on."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,3 +29,5 @@ def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.chdir(tmp_path)
     yield home
     close_run(1)
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()  # else its session keeps this test's environment

@@ -52,6 +52,7 @@ def trainer(loggers: list[Logger], **settings: Any) -> L.Trainer:
         "accelerator": "cpu",
         "devices": 1,
         "max_epochs": 2,
+        "log_every_n_steps": 1,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,

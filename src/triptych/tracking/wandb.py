@@ -89,9 +89,12 @@ class WandbLogger(LightningWandbLogger):
         init_timeout_s: float = 15.0,
         finish_timeout_s: float = 60.0,
     ) -> None:
+        # wandb's service lives as long as the process and keeps its first working directory,
+        # so a relative folder would land there.
+        place = Path(folder).absolute()
         super().__init__(
             name=name,
-            save_dir=str(folder),
+            save_dir=str(place),
             id=id,
             project=project,
             entity=entity,
@@ -107,7 +110,7 @@ class WandbLogger(LightningWandbLogger):
         _check_summary(self._summary)
         stated, _ = choose_mode(mode, os.environ, lambda: False)
         if stated != "disabled":
-            _check_folder(Path(folder))
+            _check_folder(place)
 
     @property
     @rank_zero_experiment
@@ -125,7 +128,7 @@ class WandbLogger(LightningWandbLogger):
         try:
             run = self._start(mode)
         except CommError as error:
-            mode, reason = "offline", f"no connection to the server: {_first_line(error)}"
+            mode, reason = "offline", f"{_first_line(error)}; WANDB_MODE=offline skips this wait"
             run = self._start(mode)
         except UsageError as error:
             raise InvalidSetting(f"logger.wandb.mode={mode}: {_first_line(error)}") from error
@@ -139,7 +142,8 @@ class WandbLogger(LightningWandbLogger):
     def _start(self, mode: str) -> Any:
         # Offline, wandb says in several lines what the one line above says.
         settings = {**self._timeouts, "silent": mode == "offline"}
-        self._wandb_init.update(mode=mode, settings=settings)
+        folder = None if mode == "disabled" else self._save_dir
+        self._wandb_init.update(mode=mode, settings=settings, dir=folder)
         return super().experiment
 
 
