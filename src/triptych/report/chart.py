@@ -124,6 +124,11 @@ class Pane:
     y: Axis
     marks: Sequence[Mark]
 
+    @property
+    def rows(self) -> int:
+        """Labelled rows: a pane grows with them."""
+        return len({mark.row for mark in self.marks if isinstance(mark, Interval)})
+
 
 @dataclass(frozen=True)
 class Key:

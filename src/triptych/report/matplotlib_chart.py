@@ -37,7 +37,9 @@ def save_png(chart: Chart, folder: Path) -> Path:
     """Writes `<chart name>.png` in the folder and returns its path."""
     columns = min(2, len(chart.panes))
     rows = math.ceil(len(chart.panes) / columns)
-    figure = Figure(figsize=(5.4 * columns, 3.7 * rows + 0.5), dpi=130, layout="constrained")
+    height = max([1.2 + 0.45 * pane.rows if pane.rows else 3.7 for pane in chart.panes])
+    width = 5.4 * columns if columns > 1 else 8.0
+    figure = Figure(figsize=(width, height * rows + 0.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, pane in zip(cells, chart.panes, strict=False):
@@ -46,8 +48,8 @@ def save_png(chart: Chart, folder: Path) -> Path:
         axes.remove()
     if chart.keys:
         handles = [_handle(key) for key in chart.keys]
-        width = min(len(handles), 4)
-        figure.legend(handles=handles, loc="outside lower center", ncols=width, frameon=False)
+        look = {"loc": "outside lower center", "ncols": min(len(handles), 4), "frameon": False}
+        figure.legend(handles=handles, **look)
     target = folder / f"{chart.name}.png"
     figure.savefig(target)
     return target

@@ -28,8 +28,9 @@ _HOVER = "%{x:.4~g}, %{y:.4~g}"
 
 def plotly_pane(pane: Pane) -> go.Figure:
     """One pane as a plotly figure without legend; colours of text and grid come from the page."""
-    figure = go.Figure(layout={"template": None, "height": 330, "showlegend": False})
+    figure = go.Figure(layout={"template": None, "showlegend": False})
     figure.update_layout(
+        height=max(110 + 44 * pane.rows, 190) if pane.rows else 330,
         margin={"l": 62, "r": 16, "t": 34, "b": 52},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
