@@ -1,0 +1,42 @@
+"""Makes a report of run folders: table, statistics, figures and one HTML page."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds and prints the report; 2 with one line on stderr for what a user can get wrong."""
+    options = _parser().parse_args(arguments)
+    # Only here: `--help` should not wait for pandas and scipy.
+    from rich.console import Console
+
+    from triptych.errors import InvalidSetting
+    from triptych.report import build_report, terminal_table
+
+    first: Path = options.paths[0]
+    out: Path = options.out or (first.parent if first.is_file() else first) / "report"
+    try:
+        report = build_report(options.paths, out)
+    except (InvalidSetting, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    if len(report.summary):
+        console.print(terminal_table(report.summary))
+    for sentence in (*report.headline.sentences, *report.headline.remarks):
+        console.print(sentence, markup=False, highlight=False)
+    console.print(f"Report: {report.page}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run or sweep folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: report/ in the first PATH")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""A figure as plain data: panes with axes and marks. Each figure builds one; two modules draw it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from triptych.report.palette import Style
+
+Numbers = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through (x, y); `low` and `high` span a band around it, empty = no band."""
+
+    name: str
+    style: Style
+    x: Numbers
+    y: Numbers
+    low: Numbers = ()
+    high: Numbers = ()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Single runs as small pale points; `labels` say which run each one is."""
+
+    name: str
+    style: Style
+    x: Numbers
+    y: Numbers
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """One mean as a large mark with a vertical bar of +-`error` (NaN = none)."""
+
+    name: str
+    style: Style
+    x: float
+    y: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One labelled row: a point and its interval along x."""
+
+    name: str
+    style: Style
+    row: str
+    x: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars over named places, one colour each; `low` and `high` bound error bars, empty = none."""
+
+    name: str
+    colours: Sequence[str]
+    x: Sequence[str]
+    y: Numbers
+    low: Numbers = ()
+    high: Numbers = ()
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix of shares, rows from the top; `texts` are written into the cells."""
+
+    x: Sequence[str]
+    y: Sequence[str]
+    values: Sequence[Numbers]
+    texts: Sequence[Sequence[str]]
+    highest: float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A grey dashed line of reference with a name."""
+
+    name: str
+    x: Numbers
+    y: Numbers
+
+
+@dataclass(frozen=True)
+class Level:
+    """A grey dashed horizontal line of reference across the pane, with a name."""
+
+    name: str
+    y: float
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A grey dashed vertical line of reference across the pane, with a name."""
+
+    name: str
+    x: float
+
+
+Mark = Line | Cloud | Mean | Interval | Bars | Heat | Rule | Level | Upright
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows, with its unit, and how it is spaced."""
+
+    title: str
+    scale: Literal["linear", "log", "category"] = "linear"
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One pair of axes and what is drawn on it."""
+
+    title: str
+    x: Axis
+    y: Axis
+    marks: Sequence[Mark]
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows: a pane grows with them."""
+        return len({mark.row for mark in self.marks if isinstance(mark, Interval)})
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of a figure's legend."""
+
+    name: str
+    style: Style
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure: one or more panes, and a caption that says what it shows and from which runs.
+
+    Attributes:
+        name: of its PNG file and its address on the page.
+    """
+
+    name: str
+    title: str
+    caption: str
+    panes: Sequence[Pane]
+
+    @property
+    def keys(self) -> list[Key]:
+        """The legend: every named style once, in the order of drawing."""
+        found: dict[str, Key] = {}
+        for pane in self.panes:
+            for mark in pane.marks:
+                key = _key(mark)
+                if key is not None:
+                    found.setdefault(key.name, key)
+        return list(found.values())
+
+
+def _key(mark: Mark) -> Key | None:
+    match mark:
+        case Line() | Cloud() | Mean():
+            return Key(mark.name, mark.style)
+        case Bars():
+            return Key(mark.name, Style(mark.colours[0], symbol="square"))
+        case _:
+            return None

@@ -1,0 +1,160 @@
+"""The parts of the page that account for the runs: comparisons, method, failures, the list of all."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from triptych.report.headline import Comparison
+from triptych.report.runs import Run, Runs
+from triptych.report.settings import shared_overrides
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> str:
+    """Every comparison with its interval, p values and smallest detectable difference."""
+    if not comparisons:
+        return ""
+    head = (
+        "Comparison",
+        "Points",
+        "95 % interval",
+        "Paired seeds",
+        "p (Holm)",
+        "Tie within ± margin, p",
+        "Smallest detectable",
+        "Verdict",
+    )
+    rows = [
+        (
+            f"{c.first} − {c.second}",
+            _points(c.paired.mean),
+            "–" if c.paired.n < 2 else f"[{_points(c.paired.low)}, {_points(c.paired.high)}]",
+            str(c.paired.n),
+            _probability(c.corrected_p),
+            _probability(c.equivalence.p),
+            _points(c.detectable),
+            c.verdict,
+        )
+        for c in comparisons
+    ]
+    margin = 100 * comparisons[0].equivalence.margin
+    legend = (
+        "Differences in test accuracy, in percentage points, paired by seed. The interval and p "
+        "are of the paired t test; the tie is tested with two one-sided t tests against a margin "
+        f"of ±{margin:g} points; the smallest detectable difference is the one that this test "
+        "finds in 80 % of all repetitions, given the spread seen here and before Holm's "
+        "correction."
+    )
+    return f'<p class="small">{legend}</p>{_table(head, rows)}'
+
+
+def measured(runs: Runs) -> str:
+    """Seeds, epochs, devices, versions, commits and commands of the finished runs."""
+    results = [run.result for run in runs.finished]
+    if not results:
+        return ""
+    shared = shared_overrides([run.key for run in runs.finished])
+    facts = {
+        "Seeds": "; ".join(f"{name}: {_seeds(runs.of(name))}" for name in runs.settings),
+        "Epochs": _distinct(result.epochs for result in results),
+        "Optimiser steps": _distinct(result.steps for result in results),
+        "In all runs": ", ".join(f"{name}={value}" for name, value in shared),
+        "Device": _distinct(_facts(result.device) for result in results),
+        "Peak memory": _distinct(_mebibytes(result.peak_memory_mib) for result in results),
+        "Versions": _distinct(_facts(result.versions) for result in results),
+        "Code": _distinct(_facts(result.git) for result in results),
+        "Started": _span([result.started for result in results]),
+        "Notes": " ".join(runs.notes),
+    }
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text
+    )
+    return f"<dl>{rows}</dl>{_commands(runs.finished)}"
+
+
+def failures(runs: Runs) -> str:
+    """Every run without a result: its name, its status, and its error message."""
+    rows = [
+        (run.result.name, run.setting, run.result.status, (run.result.error or {}).get("message", ""))
+        for run in runs.others
+    ]
+    if not rows:
+        return ""
+    counts = _distinct_counts([run.result.status for run in runs.others])
+    intro = f"<p>{escape(counts)}. They enter no table, statistic or figure.</p>"
+    return intro + _table(("Run", "Setting", "Status", "Message"), rows)
+
+
+def run_table(runs: Runs) -> str:
+    """All runs, folded away: what every number on the page rests on."""
+    rows = [
+        (
+            run.result.name,
+            run.setting,
+            str(run.result.seed),
+            run.result.status,
+            "–" if math.isnan(run.test_accuracy) else f"{100 * run.test_accuracy:.2f} %",
+            run.result.config_hash[:10],
+            run.folder.name,
+        )
+        for run in (*runs.finished, *runs.others)
+    ]
+    head = ("Run", "Setting", "Seed", "Status", "Test accuracy", "Configuration", "Folder")
+    return f"<details><summary>{len(rows)} run folders</summary>{_table(head, rows)}</details>"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    headings = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table class="listed"><thead><tr>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(text: str) -> str:
+    return f"<td>{escape(text)}</td>"
+
+
+def _commands(runs: Sequence[Run]) -> str:
+    commands = dict.fromkeys(run.result.command for run in runs if run.result.command)
+    if not commands:
+        return ""
+    listed = escape("\n".join(commands))
+    return f"<details><summary>Commands</summary><pre>{listed}</pre></details>"
+
+
+def _points(share: float) -> str:
+    return "–" if math.isnan(share) else f"{100 * share:.2f}"
+
+
+def _probability(p: float) -> str:
+    if math.isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _seeds(runs: Sequence[Run]) -> str:
+    return ", ".join(str(run.result.seed) for run in runs)
+
+
+def _mebibytes(value: float) -> str:
+    return f"{value:.0f} MiB" if value else ""
+
+
+def _facts(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in table.items() if value not in ("", None))
+
+
+def _distinct(values: Iterable[object]) -> str:
+    found = dict.fromkeys(str(value) for value in values)
+    return "; ".join(text for text in found if text)
+
+
+def _distinct_counts(values: Sequence[str]) -> str:
+    return ", ".join(f"{values.count(value)} {value}" for value in dict.fromkeys(values))
+
+
+def _span(moments: Sequence[str]) -> str:
+    known = sorted(moment for moment in moments if moment)
+    return "" if not known else " to ".join(dict.fromkeys((known[0], known[-1])))

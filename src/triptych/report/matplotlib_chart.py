@@ -1,0 +1,182 @@
+"""Draws a chart with matplotlib and saves it as PNG: no browser, no display, no global state."""
+
+import math
+from functools import singledispatch
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
+
+from triptych.report.chart import (
+    Axis,
+    Bars,
+    Chart,
+    Cloud,
+    Heat,
+    Interval,
+    Key,
+    Level,
+    Line,
+    Mean,
+    Pane,
+    Rule,
+    Upright,
+)
+from triptych.report.palette import NEUTRAL
+
+_DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+_SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "cross": "P"}
+_FEW = 30
+
+
+def save_png(chart: Chart, folder: Path) -> Path:
+    """Writes `<chart name>.png` in the folder and returns its path."""
+    columns = min(2, len(chart.panes))
+    rows = math.ceil(len(chart.panes) / columns)
+    height = max([1.2 + 0.45 * pane.rows if pane.rows else 3.7 for pane in chart.panes])
+    width = 5.4 * columns if columns > 1 else 8.0
+    figure = Figure(figsize=(width, height * rows + 0.5), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, pane in zip(cells, chart.panes, strict=False):
+        _draw_pane(pane, axes)
+    for axes in cells[len(chart.panes) :]:
+        axes.remove()
+    if chart.keys:
+        handles = [_handle(key) for key in chart.keys]
+        look = {"loc": "outside lower center", "ncols": min(len(handles), 4), "frameon": False}
+        figure.legend(handles=handles, **look)
+    target = folder / f"{chart.name}.png"
+    figure.savefig(target)
+    return target
+
+
+def _draw_pane(pane: Pane, axes: Axes) -> None:
+    axes.set_title(pane.title, fontsize=11, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#e4e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    bars = [mark for mark in pane.marks if isinstance(mark, Bars)]
+    for mark in pane.marks:
+        if isinstance(mark, Bars):
+            _draw_bars(mark, axes, bars.index(mark), len(bars))
+        else:
+            _draw(mark, axes)
+    _dress(pane, axes)
+    if bars:
+        places = list(dict.fromkeys(place for mark in bars for place in mark.x))
+        crowded = sum(map(len, places)) > 44
+        turn = {"rotation": 30, "ha": "right"} if crowded else {}
+        axes.set_xticks(range(len(places)), places, **turn)
+
+
+def _dress(pane: Pane, axes: Axes) -> None:
+    axes.set(xlabel=pane.x.title, ylabel=pane.y.title)
+    if pane.x.scale == "log":
+        axes.set_xscale("log")
+    if pane.y.scale == "log":
+        axes.set_yscale("log")
+    if pane.x.limits is not None:
+        axes.set_xlim(pane.x.limits)
+    if pane.y.limits is not None:
+        axes.set_ylim(pane.y.limits)
+    for axis, drawn, highest in (
+        (pane.x, axes.xaxis, axes.get_xlim()[1]),
+        (pane.y, axes.yaxis, axes.get_ylim()[1]),
+    ):
+        if axis.scale != "category" and highest >= 10_000:
+            drawn.set_major_formatter(EngFormatter(sep=""))
+
+
+def _handle(key: Key) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        color=key.style.colour,
+        linestyle=_DASHES[key.style.dash],
+        marker=_SYMBOLS[key.style.symbol],
+        label=key.name,
+    )
+
+
+@singledispatch
+def _draw(mark: object, axes: Axes) -> None:
+    raise TypeError(f"no way to draw {mark!r}")
+
+
+@_draw.register
+def _(mark: Line, axes: Axes) -> None:
+    marker = _SYMBOLS[mark.style.symbol] if len(mark.x) <= _FEW else ""
+    dash = _DASHES[mark.style.dash]
+    axes.plot(mark.x, mark.y, color=mark.style.colour, ls=dash, marker=marker, ms=3.5)
+    if len(mark.low):
+        axes.fill_between(mark.x, mark.low, mark.high, color=mark.style.colour, alpha=0.18, lw=0)
+
+
+@_draw.register
+def _(mark: Cloud, axes: Axes) -> None:
+    marker = _SYMBOLS[mark.style.symbol]
+    axes.scatter(mark.x, mark.y, color=mark.style.colour, marker=marker, s=22, alpha=0.45, lw=0)
+
+
+@_draw.register
+def _(mark: Mean, axes: Axes) -> None:
+    error = None if math.isnan(mark.error) else mark.error
+    look = {"color": mark.style.colour, "marker": _SYMBOLS[mark.style.symbol]}
+    axes.errorbar(mark.x, mark.y, yerr=error, ms=9, capsize=4, **look)
+
+
+@_draw.register
+def _(mark: Interval, axes: Axes) -> None:
+    error = [[mark.x - mark.low], [mark.high - mark.x]]
+    look = {"color": mark.style.colour, "fmt": _SYMBOLS[mark.style.symbol]}
+    axes.errorbar([mark.x], [mark.row], xerr=error, ms=8, capsize=4, lw=2, **look)
+    axes.margins(y=0.35)
+
+
+def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
+    width = 0.75 / number
+    left = np.arange(len(mark.x)) + (place - (number - 1) / 2) * width
+    error = None
+    if len(mark.low):
+        error = [np.subtract(mark.y, mark.low), np.subtract(mark.high, mark.y)]
+    look = {"ecolor": NEUTRAL, "capsize": 2}
+    axes.bar(left, mark.y, width * 0.94, color=list(mark.colours), yerr=error, **look)
+
+
+@_draw.register
+def _(mark: Heat, axes: Axes) -> None:
+    values = np.array(mark.values, dtype=float)
+    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=mark.highest, aspect="auto")
+    axes.set_xticks(range(len(mark.x)), mark.x, rotation=30 if sum(map(len, mark.x)) > 44 else 0)
+    axes.set_yticks(range(len(mark.y)), mark.y)
+    axes.grid(visible=False)
+    axes.figure.colorbar(image, ax=axes, shrink=0.9)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if value > 0.55 * mark.highest else "white"
+        look = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
+        axes.text(column, row, mark.texts[row][column], **look)
+
+
+@_draw.register
+def _(mark: Rule, axes: Axes) -> None:
+    axes.plot(mark.x, mark.y, color=NEUTRAL, ls="--", lw=1.2)
+
+
+@_draw.register
+def _(mark: Level, axes: Axes) -> None:
+    axes.axhline(mark.y, color=NEUTRAL, ls="--", lw=1.2)
+    place = {"xy": (1, mark.y), "xycoords": ("axes fraction", "data")}
+    look = {"ha": "right", "va": "bottom", "fontsize": 8, "color": NEUTRAL}
+    axes.annotate(mark.name, **place, **look)
+
+
+@_draw.register
+def _(mark: Upright, axes: Axes) -> None:
+    axes.axvline(mark.x, color=NEUTRAL, ls="--", lw=1.2)
+    place = {"xy": (mark.x, 1), "xycoords": ("data", "axes fraction")}
+    axes.annotate(mark.name, **place, ha="center", va="bottom", fontsize=8, color=NEUTRAL)

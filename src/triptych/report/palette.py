@@ -1,0 +1,51 @@
+"""One fixed colour per panel, safe for colour-blind readers; shades and dashes for its settings."""
+
+from dataclasses import dataclass
+
+from triptych.report.runs import Runs
+
+# Okabe and Ito's blue, orange and bluish green.
+PANEL_COLOURS = {"ffn": "#0072B2", "sparse": "#E69F00", "moe": "#009E73"}
+OTHER = "#CC79A7"
+NEUTRAL = "#8A8F98"
+DASHES = ("solid", "dash", "dot", "dashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one setting looks in every figure; dash and symbol in the names that plotly uses."""
+
+    colour: str
+    dash: str = "solid"
+    symbol: str = "circle"
+
+
+def styles(runs: Runs) -> dict[str, Style]:
+    """The style of each setting: the colour of its panel, then paler with another dash."""
+    panels = {run.setting: run.result.panel for run in runs.finished}
+    found: dict[str, Style] = {}
+    for setting in runs.settings:
+        siblings = [name for name in runs.settings if panels[name] == panels[setting]]
+        place = siblings.index(setting)
+        paleness = 0.6 * place / max(3, len(siblings) - 1)
+        colour = lighten(PANEL_COLOURS.get(panels[setting], OTHER), paleness)
+        symbol = SYMBOLS[place % len(SYMBOLS)]
+        found[setting] = Style(colour, DASHES[place % len(DASHES)], symbol)
+    return found
+
+
+def lighten(colour: str, share: float) -> str:
+    """The colour mixed with this share of white.
+
+    >>> lighten("#0072B2", 0.0), lighten("#000000", 1.0)
+    ('#0072b2', '#ffffff')
+    """
+    channels = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(c + (255 - c) * share):02x}" for c in channels)
+
+
+def translucent(colour: str, alpha: float) -> str:
+    """The colour as CSS `rgba()`."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"

@@ -1,0 +1,218 @@
+"""Draws the panes of a chart with plotly: one small plot each, themed by the page that holds them."""
+
+import math
+from functools import singledispatch
+from typing import Any
+
+import plotly.graph_objects as go
+
+from triptych.report.chart import (
+    Axis,
+    Bars,
+    Cloud,
+    Heat,
+    Interval,
+    Level,
+    Line,
+    Mean,
+    Pane,
+    Rule,
+    Upright,
+)
+from triptych.report.palette import NEUTRAL, translucent
+
+# Up to this many points a line also shows each of them: a single epoch would be no line at all.
+_FEW = 30
+_HOVER = "%{x:.4~g}, %{y:.4~g}"
+
+
+def plotly_pane(pane: Pane) -> go.Figure:
+    """One pane as a plotly figure without legend; colours of text and grid come from the page."""
+    figure = go.Figure(layout={"template": None, "showlegend": False})
+    figure.update_layout(
+        height=max(110 + 44 * pane.rows, 190) if pane.rows else 330,
+        margin={"l": 62, "r": 16, "t": 34, "b": 52},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hovermode="closest",
+        title={"text": pane.title, "x": 0.0, "xref": "paper", "y": 0.975, "font": {"size": 13}},
+        xaxis=_axis(pane.x),
+        yaxis=_axis(pane.y),
+        barmode="group",
+        bargap=0.25,
+    )
+    for mark in pane.marks:
+        _draw(mark, figure)
+    return figure
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    look: dict[str, Any] = {
+        "title": {"text": axis.title, "standoff": 8},
+        "type": axis.scale,
+        "automargin": True,
+        "zeroline": False,
+        "showgrid": axis.scale != "category",
+        "ticks": "outside",
+        "ticklen": 4,
+    }
+    if axis.scale == "log":
+        look |= {"dtick": "D2", "exponentformat": "SI"}
+    if axis.limits is not None:
+        low, high = axis.limits
+        look["range"] = [math.log10(low), math.log10(high)] if axis.scale == "log" else [low, high]
+    return look
+
+
+@singledispatch
+def _draw(mark: object, figure: go.Figure) -> None:
+    raise TypeError(f"no way to draw {mark!r}")
+
+
+@_draw.register
+def _(mark: Line, figure: go.Figure) -> None:
+    if len(mark.low):
+        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "name": mark.name}
+        figure.add_scatter(x=list(mark.x), y=list(mark.low), **edge)
+        fill = {"fill": "tonexty", "fillcolor": translucent(mark.style.colour, 0.18)}
+        figure.add_scatter(x=list(mark.x), y=list(mark.high), **edge, **fill)
+    figure.add_scatter(
+        x=list(mark.x),
+        y=list(mark.y),
+        name=mark.name,
+        mode="lines+markers" if len(mark.x) <= _FEW else "lines",
+        line={"color": mark.style.colour, "dash": mark.style.dash, "width": 2},
+        marker={"symbol": mark.style.symbol, "size": 5},
+        hovertemplate=_HOVER + "<extra>%{fullData.name}</extra>",
+    )
+
+
+@_draw.register
+def _(mark: Cloud, figure: go.Figure) -> None:
+    figure.add_scatter(
+        x=list(mark.x),
+        y=list(mark.y),
+        name=mark.name,
+        mode="markers",
+        marker={
+            "color": mark.style.colour,
+            "symbol": mark.style.symbol,
+            "size": 7,
+            "opacity": 0.45,
+        },
+        text=list(mark.labels),
+        hovertemplate="%{text}: " + _HOVER + "<extra></extra>",
+    )
+
+
+@_draw.register
+def _(mark: Mean, figure: go.Figure) -> None:
+    figure.add_scatter(
+        x=[mark.x],
+        y=[mark.y],
+        name=mark.name,
+        mode="markers",
+        marker={"color": mark.style.colour, "symbol": mark.style.symbol, "size": 12},
+        error_y={
+            "array": [mark.error],
+            "visible": not math.isnan(mark.error),
+            "thickness": 1.5,
+            "width": 6,
+            "color": mark.style.colour,
+        },
+        hovertemplate="mean: " + _HOVER + "<extra>%{fullData.name}</extra>",
+    )
+
+
+@_draw.register
+def _(mark: Interval, figure: go.Figure) -> None:
+    figure.add_scatter(
+        x=[mark.x],
+        y=[mark.row],
+        name=mark.name,
+        mode="markers",
+        marker={"color": mark.style.colour, "symbol": mark.style.symbol, "size": 11},
+        error_x={
+            "array": [mark.high - mark.x],
+            "arrayminus": [mark.x - mark.low],
+            "thickness": 2,
+            "width": 6,
+            "color": mark.style.colour,
+        },
+        hovertemplate=f"{mark.x:.3f} [{mark.low:.3f}, {mark.high:.3f}]<extra></extra>",
+    )
+
+
+@_draw.register
+def _(mark: Bars, figure: go.Figure) -> None:
+    error = (
+        {
+            "array": [high - y for high, y in zip(mark.high, mark.y, strict=True)],
+            "arrayminus": [y - low for low, y in zip(mark.low, mark.y, strict=True)],
+            "thickness": 1.2,
+            "width": 3,
+            "color": NEUTRAL,
+        }
+        if len(mark.low)
+        else None
+    )
+    figure.add_bar(
+        x=list(mark.x),
+        y=list(mark.y),
+        name=mark.name,
+        marker={"color": list(mark.colours), "line": {"width": 0}},
+        error_y=error,
+        hovertemplate="%{x}: %{y:.4~g}<extra>%{fullData.name}</extra>",
+    )
+
+
+@_draw.register
+def _(mark: Heat, figure: go.Figure) -> None:
+    figure.add_heatmap(
+        x=list(mark.x),
+        y=list(mark.y),
+        z=[list(row) for row in mark.values],
+        text=[list(row) for row in mark.texts],
+        texttemplate="%{text}",
+        textfont={"size": 11},
+        zmin=0.0,
+        zmax=mark.highest,
+        colorscale="Cividis",
+        xgap=1,
+        ygap=1,
+        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickformat": ".2~f"},
+        hovertemplate="%{y} / %{x}: %{z:.3f}<extra></extra>",
+    )
+    figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
+    figure.update_xaxes(ticks="", showgrid=False)
+
+
+@_draw.register
+def _(mark: Rule, figure: go.Figure) -> None:
+    figure.add_scatter(
+        x=list(mark.x),
+        y=list(mark.y),
+        mode="lines",
+        line={"color": NEUTRAL, "dash": "dash", "width": 1.3},
+        hovertemplate=f"{mark.name}<extra></extra>",
+    )
+
+
+@_draw.register
+def _(mark: Level, figure: go.Figure) -> None:
+    figure.add_hline(
+        y=mark.y,
+        line={"color": NEUTRAL, "dash": "dash", "width": 1.3},
+        annotation={"text": mark.name, "font": {"size": 11, "color": NEUTRAL}},
+        annotation_position="top right",
+    )
+
+
+@_draw.register
+def _(mark: Upright, figure: go.Figure) -> None:
+    figure.add_vline(
+        x=mark.x,
+        line={"color": NEUTRAL, "dash": "dash", "width": 1.3},
+        annotation={"text": mark.name, "font": {"size": 11, "color": NEUTRAL}},
+        annotation_position="top",
+    )
