@@ -10,10 +10,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds and prints the report; 2 with one line on stderr for what a user can get wrong."""
     options = _parser().parse_args(arguments)
     # Only here: `--help` should not wait for pandas and scipy.
-    from rich.console import Console
-
     from triptych.errors import InvalidSetting
-    from triptych.report import build_report, terminal_table
+    from triptych.report import build_report, print_report
 
     first: Path = options.paths[0]
     out: Path = options.out or (first.parent if first.is_file() else first) / "report"
@@ -22,12 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InvalidSetting, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console()
-    if len(report.summary):
-        console.print(terminal_table(report.summary))
-    for sentence in (*report.headline.sentences, *report.headline.remarks):
-        console.print(sentence, markup=False, highlight=False)
-    console.print(f"Report: {report.page}", markup=False, highlight=False, soft_wrap=True)
+    print_report(report)
     return 0
 
 

@@ -10,9 +10,15 @@ from triptych import resolvers
 
 @dataclass
 class Sweep:
-    """Settings of a multirun. `report`: the folder of its page; null = inside the sweep folder."""
+    """Settings of a multirun.
+
+    Attributes:
+        report: the folder of its page; null = inside the sweep's folder.
+        notes: caveats that the page must name.
+    """
 
     report: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass

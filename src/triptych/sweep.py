@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,20 +72,14 @@ def finish(folder: Path) -> int:
     Returns:
         The number of jobs that did not end as they should.
     """
-    from rich.console import Console
-
-    from triptych.report import build_report
+    from triptych.report import build_report, print_report
 
     note = json.loads((folder / FILE).read_text())
     runs = [result for _, result in results.find(folder)]
     states = Counter(result.status for result in runs)
     missing = note["jobs"] - len(runs)
     if runs:
-        report = build_report([folder], Path(note["report"]))
-        console = Console(width=None if os.isatty(1) else 160)
-        console.print(report.table)
-        console.print(report.headline, highlight=False)
-        console.print(f"report: {report.page}", highlight=False, soft_wrap=True)
+        print_report(build_report([folder], Path(note["report"])))
     counts = {
         "done": states["finished"],
         "failed": states["failed"] + states["interrupted"] + states["running"],

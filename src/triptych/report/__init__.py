@@ -1,4 +1,5 @@
 from triptych.report.build import Report, build_report
+from triptych.report.console import print_report
 from triptych.report.headline import Headline, headline
 from triptych.report.runs import Run, Runs, curves_frame, load_runs, runs_frame
 from triptych.report.statistics import (
@@ -24,6 +25,7 @@ __all__ = [
     "markdown_table",
     "paired_difference",
     "paired_power",
+    "print_report",
     "runs_frame",
     "smallest_detectable",
     "summarise",

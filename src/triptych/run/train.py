@@ -63,6 +63,8 @@ def quieten() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*is deprecated")
+    # Everything is logged once per epoch, so the interval in steps means nothing here.
+    warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
 
 def prepare_cpu(module: ClassifierModule, data: ClassificationData, processes: int) -> None:
