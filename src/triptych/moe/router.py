@@ -90,7 +90,10 @@ class TopKRouter(Router):
 
     def forward(self, x: Float[Tensor, "T D"]) -> Routing:
         """(T, D) -> the K experts of each token."""
-        probs = torch.softmax(self.scores(x).float(), dim=-1)
+        scores = self.scores(x)
+        # At least single precision: in bfloat16 many scores would tie.
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        probs = torch.softmax(scores, dim=-1, dtype=precise)
         gates, experts = torch.topk(probs, self.top_k, dim=-1)
         if self.top_k > 1:
             gates = gates / gates.sum(dim=-1, keepdim=True)
