@@ -1,5 +1,6 @@
 """Banks of experts. A bank maps rows that are sorted by expert; it knows nothing of routing."""
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import final
@@ -118,11 +119,13 @@ class Specialists(ExpertBank):
 
 def _specialist(activation: type[nn.Module], widths: Sequence[int], dropout: float) -> nn.Module:
     chain: list[nn.Module] = []
-    for layer, (d_in, d_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (d_in, d_out) in enumerate(itertools.pairwise(widths)):
         linear = nn.Linear(d_in, d_out)
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)
-        chain += [linear, activation(), nn.Dropout(dropout)] if layer == 0 else [linear, activation()]
+        chain += [linear, activation()]
+        if layer == 0:
+            chain.append(nn.Dropout(dropout))
     return nn.Sequential(*chain[:-1])
 
 

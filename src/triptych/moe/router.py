@@ -39,7 +39,7 @@ class LinearScores(nn.Linear):
 
 @final
 class MLPScores(nn.Sequential):
-    """Scores from one hidden ReLU layer; all weights N(0, 0.1), biases 0, as in the source study."""
+    """Scores from one hidden ReLU layer; weights N(0, 0.1), biases 0, as in the source study."""
 
     def __init__(self, d_in: int, num_experts: int, *, hidden: int, dropout: float) -> None:
         super().__init__(
@@ -91,7 +91,7 @@ class TopKRouter(Router):
     def forward(self, x: Float[Tensor, "T D"]) -> Routing:
         """(T, D) -> the K experts of each token."""
         scores = self.scores(x)
-        # At least single precision: in bfloat16 many scores would tie.
+        # At least single precision: in bfloat16 many probabilities would tie.
         precise = torch.promote_types(scores.dtype, torch.float32)
         probs = torch.softmax(scores, dim=-1, dtype=precise)
         gates, experts = torch.topk(probs, self.top_k, dim=-1)
