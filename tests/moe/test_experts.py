@@ -110,5 +110,12 @@ def test_a_width_that_no_expert_can_have_is_named(bank, least):
         bank(2, 3, 3, d_hidden=least - 1, dropout=0.0)
 
 
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5])
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_dropout_that_no_expert_can_have_is_named_before_training(bank, dropout):
+    with pytest.raises(InvalidSetting, match="dropout must be in"):
+        bank(2, 3, 3, d_hidden=4, dropout=dropout)
+
+
 def test_scores_of_one_expert_are_possible():
     assert LinearScores(3, 1)(torch.ones(2, 3)).shape == (2, 1)

@@ -104,5 +104,13 @@ def test_numbers_that_no_router_can_have_are_named(experts, top_k, name):
     assert not isinstance(caught.value, IncompatibleSettings)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "dropout", "name"), [(0, 0.1, "hidden"), (8, 1.0, "dropout"), (8, -0.1, "dropout")]
+)
+def test_a_scoring_net_that_cannot_be_is_named(hidden, dropout, name):
+    with pytest.raises(InvalidSetting, match=f"^{name} "):
+        MLPScores(3, 4, hidden=hidden, dropout=dropout)
+
+
 def test_a_top_k_router_takes_exactly_k_routes():
     assert TopKRouter(3, 4, top_k=3, scores=LinearScores).routes_per_token == 3.0

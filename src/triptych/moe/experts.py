@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, check_dropout
 from triptych.types import Cost
 
 
@@ -47,6 +47,7 @@ class StackedMLP(ExpertBank):
         super().__init__()
         if d_hidden < 1:
             raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
+        check_dropout(dropout)
         self.dropout = dropout
         self.up = nn.Parameter(_uniform(num_experts, d_hidden, d_in, fan_in=d_in))
         self.up_bias = nn.Parameter(_uniform(num_experts, d_hidden, fan_in=d_in))
@@ -100,6 +101,7 @@ class Specialists(ExpertBank):
         super().__init__()
         if d_hidden < 2:
             raise InvalidSetting(f"d_hidden of specialists must be at least 2, got {d_hidden}")
+        check_dropout(dropout)
         half = d_hidden // 2
         shallow, deep = [d_in, d_hidden, half, d_out], [d_in, d_hidden, d_hidden, half, d_out]
         designs = [(nn.Tanh, shallow), (nn.ReLU, deep), (nn.ReLU, shallow), (nn.ELU, shallow)]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.errors import IncompatibleSettings, InvalidSetting, check_dropout
 from triptych.moe.routing import Routing
 
 
@@ -42,6 +42,9 @@ class MLPScores(nn.Sequential):
     """Scores from one hidden ReLU layer; weights N(0, 0.1), biases 0, as in the source study."""
 
     def __init__(self, d_in: int, num_experts: int, *, hidden: int, dropout: float) -> None:
+        if hidden < 1:
+            raise InvalidSetting(f"hidden of the router must be at least 1, got {hidden}")
+        check_dropout(dropout)
         super().__init__(
             nn.Linear(d_in, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, num_experts)
         )
