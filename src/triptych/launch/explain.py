@@ -34,7 +34,8 @@ def explain(error: BaseException, conf: Path) -> str | None:
         if isinstance(cause, OSError) and cause.filename is not None:
             return f"cannot write to {cause.filename}: {cause.strerror}; set hydra.run.dir"
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return text
+        reason = _one_line(str(error.__cause__ or "")).split(" full_key:")[0]
+        return text.split(" Config search path:")[0] + (f": {reason}" if reason else "")
     return None
 
 
