@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from triptych.report.chart import (
-    Axis,
     Bars,
     Chart,
     Cloud,
@@ -26,10 +26,17 @@ from triptych.report.chart import (
     Rule,
     Upright,
 )
-from triptych.report.palette import NEUTRAL
+from triptych.report.palette import NEUTRAL, SHARES
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-_SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "cross": "P"}
+_SYMBOLS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "x": "X",
+    "cross": "P",
+}
 _FEW = 30
 
 
@@ -97,7 +104,7 @@ def _handle(key: Key) -> Line2D:
         [],
         [],
         color=key.style.colour,
-        linestyle=_DASHES[key.style.dash],
+        ls=_DASHES[key.style.dash],
         marker=_SYMBOLS[key.style.symbol],
         label=key.name,
     )
@@ -126,16 +133,31 @@ def _(mark: Cloud, axes: Axes) -> None:
 @_draw.register
 def _(mark: Mean, axes: Axes) -> None:
     error = None if math.isnan(mark.error) else mark.error
-    look = {"color": mark.style.colour, "marker": _SYMBOLS[mark.style.symbol]}
-    axes.errorbar(mark.x, mark.y, yerr=error, ms=9, capsize=4, **look)
+    axes.errorbar(
+        mark.x,
+        mark.y,
+        yerr=error,
+        ms=9,
+        capsize=4,
+        color=mark.style.colour,
+        marker=_SYMBOLS[mark.style.symbol],
+    )
 
 
 @_draw.register
 def _(mark: Interval, axes: Axes) -> None:
     error = [[mark.x - mark.low], [mark.high - mark.x]]
-    look = {"color": mark.style.colour, "fmt": _SYMBOLS[mark.style.symbol]}
-    axes.errorbar([mark.x], [mark.row], xerr=error, ms=8, capsize=4, lw=2, **look)
-    axes.margins(y=0.35)
+    axes.errorbar(
+        [mark.x],
+        [mark.row],
+        xerr=error,
+        ms=8,
+        capsize=4,
+        lw=2,
+        color=mark.style.colour,
+        fmt=_SYMBOLS[mark.style.symbol],
+    )
+    axes.margins(y=0.5)
 
 
 def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
@@ -151,15 +173,23 @@ def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
 @_draw.register
 def _(mark: Heat, axes: Axes) -> None:
     values = np.array(mark.values, dtype=float)
-    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=mark.highest, aspect="auto")
+    image = axes.imshow(
+        values,
+        cmap=LinearSegmentedColormap.from_list("shares", SHARES),
+        vmin=0,
+        vmax=mark.highest,
+        aspect="auto",
+    )
     axes.set_xticks(range(len(mark.x)), mark.x, rotation=30 if sum(map(len, mark.x)) > 44 else 0)
     axes.set_yticks(range(len(mark.y)), mark.y)
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)
-    for (row, column), value in np.ndenumerate(values):
-        colour = "black" if value > 0.55 * mark.highest else "white"
+    for place, text in np.ndenumerate(np.array(mark.texts, dtype=object)):
+        row, column = place[:2]
+        value = values[row, column]
+        colour = "white" if value > 0.55 * mark.highest else "#1d2227"
         look = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
-        axes.text(column, row, mark.texts[row][column], **look)
+        axes.text(column, row, str(text), **look)
 
 
 @_draw.register

@@ -95,9 +95,11 @@ def _figure(chart: Chart) -> str:
     )
     keys = "".join(map(_key, chart.keys))
     legend = f'<ul class="keys">{keys}</ul>' if keys else ""
+    three = " three" if len(chart.panes) == 3 else ""
     return (
         f'<figure id="{escape(chart.name)}"><h3>{escape(chart.title)}</h3>{legend}'
-        f'<div class="panes">{plots}</div><figcaption>{escape(chart.caption)}</figcaption></figure>'
+        f'<div class="panes{three}">{plots}</div>'
+        f"<figcaption>{escape(chart.caption)}</figcaption></figure>"
     )
 
 

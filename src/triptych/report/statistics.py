@@ -91,7 +91,7 @@ def _detectable_ratio(n: int, power: float, alpha: float) -> float:
     upper = 1.0
     while lacking(upper) < 0:
         upper *= 2
-    return float(optimize.brentq(lacking, 0.0, upper))
+    return float(optimize.root_scalar(lacking, bracket=(0.0, upper), method="brentq").root)
 
 
 def equivalence(paired: Paired, margin: float = 0.003, alpha: float = 0.05) -> Equivalence:

@@ -10,6 +10,7 @@ def source(runs: Iterable[Run]) -> str:
     listed = list(runs)
     names = list(dict.fromkeys(run.setting for run in listed))
     seeds = sorted({run.result.seed for run in listed})
+    between = "; " if any("," in name for name in names) else ", "
     number = "1 run" if len(listed) == 1 else f"{len(listed)} runs"
     word = "seed" if len(seeds) == 1 else "seeds"
-    return f"{number} of {'; '.join(names)} ({word} {', '.join(map(str, seeds))})"
+    return f"{number} of {between.join(names)} ({word} {', '.join(map(str, seeds))})"

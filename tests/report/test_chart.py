@@ -1,0 +1,99 @@
+"""Both ways to draw must know every mark, and draw what the mark says."""
+
+import math
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from triptych.report.chart import (
+    Axis,
+    Bars,
+    Chart,
+    Cloud,
+    Heat,
+    Interval,
+    Level,
+    Line,
+    Mark,
+    Mean,
+    Pane,
+    Rule,
+    Upright,
+)
+from triptych.report.matplotlib_chart import save_png
+from triptych.report.palette import Style
+from triptych.report.plotly_chart import plotly_pane
+
+STYLE = Style("#0072B2", "dash", "square")
+NUMBERS, NAMES = Axis("x [s]"), Axis("kind", "category")
+MARKS: dict[str, tuple[Axis, Axis, Mark]] = {
+    "line": (NUMBERS, NUMBERS, Line("a", STYLE, (0, 1), (0.2, 0.4), (0.1, 0.3), (0.3, 0.5))),
+    "cloud": (NUMBERS, NUMBERS, Cloud("a", STYLE, (1, 2), (3, 4), ("r", "s"))),
+    "mean": (NUMBERS, NUMBERS, Mean("a", STYLE, 1.0, 2.0, math.nan)),
+    "interval": (NUMBERS, NAMES, Interval("a", STYLE, "row", 1.0, 0.5, 2.5)),
+    "bars": (
+        NAMES,
+        NUMBERS,
+        Bars("a", "#000000", ("#000000",) * 2, ("u", "v"), (1, 2), (0, 1), (2, 3)),
+    ),
+    "heat": (NAMES, NAMES, Heat(("u", "v"), ("r",), ((0.1, 0.9),), (("1", "9"),), 1.0)),
+    "rule": (NUMBERS, NUMBERS, Rule("even", (0, 1), (0, 1))),
+    "level": (NUMBERS, NUMBERS, Level("uniform", 0.25)),
+    "upright": (NUMBERS, NUMBERS, Upright("zero", 0.0)),
+}
+
+
+def pane_of(name: str) -> Pane:
+    x, y, mark = MARKS[name]
+    return Pane("title", x, y, (mark,))
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_plotly_draws_every_mark(name):
+    figure = plotly_pane(pane_of(name))
+    assert len(figure.data) + len(figure.layout.shapes) >= 1
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_matplotlib_draws_every_mark(name, tmp_path: Path):
+    empty = Chart("empty", "t", "c", (Pane("title", *MARKS[name][:2], ()),))
+    chart = Chart("drawn", "t", "c", (pane_of(name),))
+    drawn, blank = (imread(save_png(c, tmp_path)) for c in (chart, empty))
+    assert drawn.shape != blank.shape or (drawn != blank).any()
+
+
+def test_the_band_lies_under_its_line():
+    low, high, line = plotly_pane(pane_of("line")).data
+    assert (list(low.y), list(high.y), list(line.y)) == ([0.1, 0.3], [0.3, 0.5], [0.2, 0.4])
+    assert high.fill == "tonexty"
+    assert (line.line.dash, line.marker.symbol) == ("dash", "square")
+
+
+def test_error_bars_reach_from_low_to_high():
+    (point,) = plotly_pane(pane_of("interval")).data
+    assert (point.error_x.arrayminus[0], point.error_x.array[0]) == (0.5, 1.5)
+    (bars,) = plotly_pane(pane_of("bars")).data
+    assert (list(bars.error_y.arrayminus), list(bars.error_y.array)) == ([1, 1], [1, 1])
+
+
+def test_a_mean_of_one_run_has_no_error_bar():
+    assert plotly_pane(pane_of("mean")).data[0].error_y.visible is False
+
+
+def test_the_limits_of_a_log_axis_are_powers_for_plotly():
+    axis = Axis("FLOPs", "log", (10.0, 1000.0))
+    figure = plotly_pane(Pane("t", axis, NUMBERS, (Line("a", STYLE, (10, 100), (1, 2)),)))
+    assert figure.layout.xaxis.type == "log"
+    assert tuple(figure.layout.xaxis.range) == (1.0, 3.0)
+
+
+def test_a_log_chart_is_drawn_as_png(tmp_path):
+    axis = Axis("FLOPs", "log", (10.0, 1e6))
+    pane = Pane("t", axis, Axis("y", "log"), (Line("a", STYLE, (10, 1e5), (1, 2)),))
+    assert save_png(Chart("log", "t", "c", (pane,)), tmp_path).stat().st_size > 5000
+
+
+def test_the_legend_names_each_setting_once():
+    panes = (pane_of("line"), pane_of("cloud"), pane_of("level"))
+    assert [key.name for key in Chart("n", "t", "c", panes).keys] == ["a"]
