@@ -101,7 +101,7 @@ def fake_curve(result: Result, epochs: int = 12) -> pd.DataFrame:
     """Curves that approach the final accuracy; the first learning rate cell is blank."""
     epoch = np.arange(epochs)
     rise = 1 - np.exp(-(epoch + 1) / (2 + 0.3 * result.seed))
-    accuracy = result.metrics["final"]["val/acc"] * rise
+    accuracy = result.metrics.get("final", {}).get("val/acc", 0.5) * rise
     return pd.DataFrame(
         {
             "step": 100 * (epoch + 1),
@@ -112,13 +112,13 @@ def fake_curve(result: Result, epochs: int = 12) -> pd.DataFrame:
             "val/acc": accuracy,
             "lr": [np.nan, *([1e-3] * (epochs - 1))],
             "time/train_s": (2.0 + 0.1 * result.seed) * (epoch + 1),
-            "compute/train_flops": 3 * result.cost["flops"] * 8000 * (epoch + 1),
-            "params/active": result.cost["params_active"] * (1 + 0.02 * np.sin(epoch)),
+            "compute/train_flops": 3 * result.cost.get("flops", 0.0) * 8000 * (epoch + 1),
+            "params/active": result.cost.get("params_active", 0.0) * (1 + 0.02 * np.sin(epoch)),
         }
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake() -> Callable[..., Result]:
     """The maker of fake results: panel, seed, test accuracy, and fields to replace."""
     return fake_result
@@ -129,19 +129,23 @@ def write_run(tmp_path: Path) -> WriteRun:
     """Writes one fake run folder below `tmp_path/runs` and returns its path."""
 
     def write_one(result: Result, folder: str = "", epochs: int = 12) -> Path:
-        target = tmp_path / "runs" / (folder or result.name)
-        write(result, target)
-        if result.status == "finished":
-            fake_curve(result, epochs).to_csv(target / "metrics.csv", index=False)
-        return target
+        return _write(result, tmp_path / "runs" / (folder or result.name), epochs)
 
     return write_one
 
 
-@pytest.fixture
-def nine_runs(tmp_path: Path, write_run: WriteRun) -> Path:
-    """Three panels over three seeds: MoE clearly ahead of both."""
+@pytest.fixture(scope="session")
+def nine_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three panels over three seeds, MoE clearly ahead of both. Read only: tests share it."""
+    root = tmp_path_factory.mktemp("nine") / "runs"
     for panel, base in (("ffn", 0.902), ("sparse", 0.9), ("moe", 0.94)):
         for seed in range(3):
-            write_run(fake_result(panel, seed, base + wobble(panel, seed)))
-    return tmp_path / "runs"
+            _write(fake_result(panel, seed, base + wobble(panel, seed)), root / f"{panel}-s{seed}")
+    return root
+
+
+def _write(result: Result, folder: Path, epochs: int = 12) -> Path:
+    write(result, folder)
+    if result.status == "finished":
+        fake_curve(result, epochs).to_csv(folder / "metrics.csv", index=False)
+    return folder

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -49,10 +50,14 @@ def pane_of(name: str) -> Pane:
     return Pane("title", x, y, (mark,))
 
 
+def drawn_by_plotly(name: str) -> list[dict[str, Any]]:
+    return plotly_pane(pane_of(name)).to_dict()["data"]
+
+
 @pytest.mark.parametrize("name", MARKS)
 def test_plotly_draws_every_mark(name):
-    figure = plotly_pane(pane_of(name))
-    assert len(figure.data) + len(figure.layout.shapes) >= 1
+    figure = plotly_pane(pane_of(name)).to_dict()
+    assert len(figure["data"]) + len(figure["layout"].get("shapes", [])) >= 1
 
 
 @pytest.mark.parametrize("name", MARKS)
@@ -64,21 +69,30 @@ def test_matplotlib_draws_every_mark(name, tmp_path: Path):
 
 
 def test_the_band_lies_under_its_line():
-    low, high, line = plotly_pane(pane_of("line")).data
-    assert (list(low.y), list(high.y), list(line.y)) == ([0.1, 0.3], [0.3, 0.5], [0.2, 0.4])
-    assert high.fill == "tonexty"
-    assert (line.line.dash, line.marker.symbol) == ("dash", "square")
+    low, high, line = drawn_by_plotly("line")
+    assert (low["y"], high["y"], line["y"]) == ([0.1, 0.3], [0.3, 0.5], [0.2, 0.4])
+    assert high["fill"] == "tonexty"
+    assert (line["line"]["dash"], line["marker"]["symbol"]) == ("dash", "square")
 
 
 def test_error_bars_reach_from_low_to_high():
-    (point,) = plotly_pane(pane_of("interval")).data
-    assert (point.error_x.arrayminus[0], point.error_x.array[0]) == (0.5, 1.5)
-    (bars,) = plotly_pane(pane_of("bars")).data
-    assert (list(bars.error_y.arrayminus), list(bars.error_y.array)) == ([1, 1], [1, 1])
+    (point,) = drawn_by_plotly("interval")
+    assert (point["error_x"]["arrayminus"], point["error_x"]["array"]) == ([0.5], [1.5])
+    (bars,) = drawn_by_plotly("bars")
+    assert (bars["error_y"]["arrayminus"], bars["error_y"]["array"]) == ([1, 1], [1, 1])
 
 
 def test_a_mean_of_one_run_has_no_error_bar():
-    assert plotly_pane(pane_of("mean")).data[0].error_y.visible is False
+    assert drawn_by_plotly("mean")[0]["error_y"]["visible"] is False
+
+
+def test_a_long_label_is_shortened_on_both_drawings_and_its_place_kept(tmp_path):
+    long = ("x" * 300 + "a", "x" * 300 + "b")
+    pane = Pane("t", NAMES, NUMBERS, (Bars("a", "#000000", ("#000000",) * 2, long, (1, 2)),))
+    figure = plotly_pane(pane).to_dict()
+    assert figure["data"][0]["x"] == list(long)
+    assert {len(text) for text in figure["layout"]["xaxis"]["labelalias"].values()} == {40}
+    assert save_png(Chart("long", "t", "c", (pane,)), tmp_path).is_file()
 
 
 def test_the_limits_of_a_log_axis_are_powers_for_plotly():

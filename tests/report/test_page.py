@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from triptych.report.build import build_report
+from triptych.result import write
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -35,27 +36,26 @@ class Visit:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(file.as_uri())
-        self.page.wait_for_function("document.body.dataset.drawn !== undefined")
+        self.page.locator("body[data-drawn]").wait_for()
 
 
-@pytest.fixture
-def hostile_report(nine_runs: Path, write_run, fake, tmp_path: Path):
-    """Nine runs, a failed one, and a hostile text in every free field."""
-    write_run(fake("moe", 7, 0.5, status="failed", error={"message": ATTACK}), "failed")
-    write_run(
-        fake(
-            "ffn",
-            8,
-            0.9,
-            name=ATTACK,
-            overrides=[f"model.note={ATTACK}"],
-            command=ATTACK,
-            git={ATTACK: ATTACK},
-            config={"sweep": {"notes": [ATTACK]}},
-        ),
-        "hostile",
-    )
-    return build_report([nine_runs], tmp_path / "out", title=ATTACK)
+@pytest.fixture(scope="module")
+def plain_page(nine_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the nine runs."""
+    return build_report([nine_runs], tmp_path_factory.mktemp("plain")).page
+
+
+@pytest.fixture(scope="module")
+def hostile_report(nine_runs: Path, fake, tmp_path_factory: pytest.TempPathFactory):
+    """Nine runs, a failed one, and one with a hostile text in every free field."""
+    folder = tmp_path_factory.mktemp("hostile")
+    error = {"message": ATTACK}
+    write(fake("moe", 7, 0.5, status="failed", error=error), folder / "failed")
+    texts = {"name": ATTACK, "overrides": [f"model.note={ATTACK}"], "command": ATTACK}
+    config = {"sweep": {"notes": [ATTACK]}}
+    hostile = fake("ffn", 8, 0.9, git={ATTACK: ATTACK}, config=config, **texts)
+    write(hostile, folder / "hostile")
+    return build_report([nine_runs, folder], folder / "out", title=ATTACK)
 
 
 def test_every_figure_is_drawn_without_a_request_or_a_complaint(browser, hostile_report):
@@ -80,8 +80,8 @@ def test_no_text_of_a_run_is_executed(browser, hostile_report):
     assert "window.hacked = 1" in visit.page.inner_text("#unfinished")
 
 
-def test_the_table_is_sorted_by_a_click_and_back_by_another(browser, nine_runs, tmp_path):
-    visit = Visit(browser, build_report([nine_runs], tmp_path / "out").page)
+def test_the_table_is_sorted_by_a_click_and_back_by_another(browser, plain_page):
+    visit = Visit(browser, plain_page)
 
     def settings() -> list[str]:
         return visit.page.locator("#results tbody th").all_inner_texts()
@@ -98,8 +98,8 @@ def test_the_table_is_sorted_by_a_click_and_back_by_another(browser, nine_runs, 
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", False), ("dark", True)])
-def test_text_in_figures_follows_the_colour_scheme(browser, nine_runs, tmp_path, scheme, bright):
-    visit = Visit(browser, build_report([nine_runs], tmp_path / "out").page, scheme)
+def test_text_in_figures_follows_the_colour_scheme(browser, plain_page, scheme, bright):
+    visit = Visit(browser, plain_page, scheme)
     colour = visit.page.evaluate(
         "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
     )
@@ -107,10 +107,11 @@ def test_text_in_figures_follows_the_colour_scheme(browser, nine_runs, tmp_path,
     assert (red > 128) is bright
 
 
-def test_a_narrow_screen_does_not_scroll_sideways(browser, nine_runs, tmp_path):
-    visit = Visit(browser, build_report([nine_runs], tmp_path / "out").page)
+def test_figures_shrink_with_the_window(browser, plain_page):
+    visit = Visit(browser, plain_page)
     visit.page.set_viewport_size({"width": 390, "height": 800})
-    visit.page.wait_for_timeout(500)
+    widths = "[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.clientWidth)"
+    visit.page.wait_for_function(f"() => Math.max(...{widths}) <= 390")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -121,8 +122,8 @@ def test_a_page_without_a_finished_run_opens_too(browser, write_run, fake, tmp_p
     assert "1 skipped" in visit.page.inner_text("#unfinished")
 
 
-def test_plotly_is_inlined_once(nine_runs, tmp_path):
-    text = build_report([nine_runs], tmp_path / "out").page.read_text()
+def test_plotly_is_inlined_once(plain_page):
+    text = plain_page.read_text()
     assert text.count("plotly.js v") == 1
     assert "<script src" not in text
     assert '<link rel="stylesheet' not in text

@@ -66,9 +66,10 @@ def test_the_terminal_table_fits_in_80_columns_with_whole_numbers(write_run, fak
     overrides = ["model=moe", "model.top_k=2", "model.num_experts=16"]
     for seed in range(2):
         write_run(fake("moe", seed, 0.9 + seed / 100, overrides=overrides))
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(terminal_table(summarise(load_runs([tmp_path]))))
-    text = console.export_text()
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(terminal_table(summarise(load_runs([tmp_path]))))
+    text = captured.get()
     assert "90.50 ± 0.71 %" in text
     assert "160 k" in text
     assert "…" not in text

@@ -167,6 +167,15 @@ class Chart:
         return list(found.values())
 
 
+def shortened(label: str) -> str:
+    """The label as it fits on an axis.
+
+    >>> shortened("moe, top_k=2"), len(shortened("x" * 99))
+    ('moe, top_k=2', 40)
+    """
+    return label if len(label) <= 40 else label[:39] + "…"
+
+
 def _key(mark: Mark) -> Key | None:
     match mark:
         case Line() | Cloud() | Mean():

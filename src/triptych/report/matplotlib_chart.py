@@ -25,6 +25,7 @@ from triptych.report.chart import (
     Pane,
     Rule,
     Upright,
+    shortened,
 )
 from triptych.report.palette import NEUTRAL, SHARES
 
@@ -47,7 +48,7 @@ def save_png(chart: Chart, folder: Path) -> Path:
     height = max([1.2 + 0.45 * pane.rows if pane.rows else 3.7 for pane in chart.panes])
     width = 5.4 * columns if columns > 1 else 8.0
     figure = Figure(figsize=(width, height * rows + 0.5), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, pane in zip(cells, chart.panes, strict=False):
         _draw_pane(pane, axes)
@@ -58,7 +59,8 @@ def save_png(chart: Chart, folder: Path) -> Path:
         look = {"loc": "outside lower center", "ncols": min(len(handles), 4), "frameon": False}
         figure.legend(handles=handles, **look)
     target = folder / f"{chart.name}.png"
-    figure.savefig(target)
+    # Not savefig: it lays everything out twice.
+    canvas.print_png(target)
     return target
 
 
@@ -74,11 +76,14 @@ def _draw_pane(pane: Pane, axes: Axes) -> None:
         else:
             _draw(mark, axes)
     _dress(pane, axes)
+    rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
+    if rows:
+        axes.set_yticks(range(len(rows)), [shortened(row) for row in rows])
     if bars:
         places = list(dict.fromkeys(place for mark in bars for place in mark.x))
         crowded = sum(map(len, places)) > 44
         turn = {"rotation": 30, "ha": "right"} if crowded else {}
-        axes.set_xticks(range(len(places)), places, **turn)
+        axes.set_xticks(range(len(places)), [shortened(place) for place in places], **turn)
 
 
 def _dress(pane: Pane, axes: Axes) -> None:
@@ -106,7 +111,7 @@ def _handle(key: Key) -> Line2D:
         color=key.style.colour,
         ls=_DASHES[key.style.dash],
         marker=_SYMBOLS[key.style.symbol],
-        label=key.name,
+        label=shortened(key.name),
     )
 
 
@@ -180,8 +185,12 @@ def _(mark: Heat, axes: Axes) -> None:
         vmax=mark.highest,
         aspect="auto",
     )
-    axes.set_xticks(range(len(mark.x)), mark.x, rotation=30 if sum(map(len, mark.x)) > 44 else 0)
-    axes.set_yticks(range(len(mark.y)), mark.y)
+    axes.set_xticks(
+        range(len(mark.x)),
+        [shortened(name) for name in mark.x],
+        rotation=30 if sum(map(len, mark.x)) > 44 else 0,
+    )
+    axes.set_yticks(range(len(mark.y)), [shortened(name) for name in mark.y])
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)
     for place, text in np.ndenumerate(np.array(mark.texts, dtype=object)):

@@ -1,6 +1,7 @@
 """Draws each pane of a chart with plotly, as a small plot that the page themes."""
 
 import math
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -18,6 +19,7 @@ from triptych.report.chart import (
     Pane,
     Rule,
     Upright,
+    shortened,
 )
 from triptych.report.palette import NEUTRAL, SHARES, translucent
 
@@ -44,7 +46,8 @@ def plotly_pane(pane: Pane) -> go.Figure:
     for mark in pane.marks:
         _draw(mark, figure)
     if pane.rows:
-        figure.update_yaxes(range=[-0.6, pane.rows - 0.4])
+        rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
+        figure.update_yaxes(range=[-0.6, pane.rows - 0.4], labelalias=_aliases(rows))
     return figure
 
 
@@ -65,6 +68,10 @@ def _axis(axis: Axis) -> dict[str, Any]:
         low, high = axis.limits
         look["range"] = [math.log10(low), math.log10(high)] if axis.scale == "log" else [low, high]
     return look
+
+
+def _aliases(labels: Sequence[str]) -> dict[str, str]:
+    return {label: shortened(label) for label in labels}
 
 
 @singledispatch
@@ -167,6 +174,7 @@ def _(mark: Bars, figure: go.Figure) -> None:
         error_y=error,
         hovertemplate="%{x}: %{y:.4~g}<extra>%{fullData.name}</extra>",
     )
+    figure.update_xaxes(labelalias=_aliases(mark.x))
 
 
 @_draw.register
@@ -186,8 +194,9 @@ def _(mark: Heat, figure: go.Figure) -> None:
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickformat": ".2~f"},
         hovertemplate="%{y} / %{x}: %{z:.3f}<extra></extra>",
     )
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
-    figure.update_xaxes(ticks="", showgrid=False)
+    look = {"ticks": "", "showgrid": False}
+    figure.update_yaxes(autorange="reversed", labelalias=_aliases(mark.y), **look)
+    figure.update_xaxes(labelalias=_aliases(mark.x), **look)
 
 
 @_draw.register

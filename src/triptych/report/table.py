@@ -82,12 +82,12 @@ def short_number(value: float) -> str:
 
 
 def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.2f}"
+    return "-" if math.isnan(value) else f"{100 * value:.2f} %"
 
 
 def _accuracy(row: Row) -> str:
     mean, sd = float(row["test_acc"]), float(row["test_acc_sd"])
-    return f"{_percent(mean)} %" if math.isnan(sd) else f"{_percent(mean)} ± {_percent(sd)} %"
+    return _percent(mean) if math.isnan(sd) else f"{100 * mean:.2f} ± {_percent(sd)}"
 
 
 def _loss(row: Row) -> str:
@@ -107,7 +107,7 @@ COLUMNS: Sequence[Column] = (
         "val_acc",
         "Val. acc.",
         "at the checkpoint that was tested",
-        lambda row: f"{_percent(row['val_acc'])} %".replace("- %", "-"),
+        lambda row: _percent(row["val_acc"]),
     ),
     Column("params_total", "Params", "parameters that the net has", _short("params_total")),
     Column("params_active", "Active", "parameters that one sample meets", _short("params_active")),
