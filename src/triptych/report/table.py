@@ -148,7 +148,6 @@ _TERMINAL = {
     "params_total",
     "params_active",
     "flops",
-    "flops_executed",
     "seconds",
 }
 _COSTS = ("params_total", "params_active", "flops", "flops_executed")

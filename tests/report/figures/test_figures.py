@@ -214,9 +214,17 @@ def test_calibration_pools_samples_not_seeds(write_run, fake, load_from):
 def test_differences_show_every_judged_comparison_with_its_interval(runs):
     comparisons = headline(runs).comparisons
     rows = marks(differences(comparisons, styles(runs)), Interval)
-    assert {row.row for row in rows} == {"moe minus ffn", "moe minus sparse"}
-    lead = next(row for row in rows if row.row == "moe minus ffn")
+    assert {row.row for row in rows} == {"ffn", "sparse"}
+    assert marked(differences(comparisons, styles(runs))).panes[0].title == "moe minus"
+    lead = next(row for row in rows if row.row == "ffn")
     assert lead.low == pytest.approx(100 * comparisons[0].paired.low)
     assert (
         differences([replace(c, paired=replace(c.paired, sd=0.0)) for c in comparisons], {}) is None
     )
+
+
+def test_rows_with_different_leaders_name_both_settings(runs):
+    first, second = headline(runs).comparisons
+    turned = replace(second, first="sparse", second="moe")
+    rows = marks(differences([first, turned], styles(runs)), Interval)
+    assert {row.row for row in rows} == {"moe minus ffn", "sparse minus moe"}

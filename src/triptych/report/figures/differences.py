@@ -12,11 +12,13 @@ def differences(comparisons: Sequence[Comparison], styles: Mapping[str, Style]) 
     judged = [comparison for comparison in comparisons if comparison.paired.sd > 0]
     if not judged:
         return None
-    marks: list[Mark] = [_interval(comparison, styles) for comparison in reversed(judged)]
+    leaders = {comparison.first for comparison in judged}
+    title = f"{judged[0].first} minus" if len(leaders) == 1 else ""
+    marks: list[Mark] = [_interval(c, styles, len(leaders)) for c in reversed(judged)]
     margin = 100 * judged[0].equivalence.margin
     marks += [Upright("0", 0.0), Upright("", -margin), Upright("", margin)]
     x = Axis("difference in test accuracy [points]")
-    pane = Pane("", x, Axis("", "category"), marks)
+    pane = Pane(title, x, Axis("", "category"), marks)
     counts = " or ".join(map(str, sorted({comparison.paired.n for comparison in judged})))
     caption = (
         "Mean difference in test accuracy, paired by seed, with its 95 % interval; the "
@@ -26,8 +28,10 @@ def differences(comparisons: Sequence[Comparison], styles: Mapping[str, Style]) 
     return Chart("differences", "Who is ahead?", caption, (pane,))
 
 
-def _interval(comparison: Comparison, styles: Mapping[str, Style]) -> Interval:
-    row = f"{comparison.first} minus {comparison.second}"
+def _interval(comparison: Comparison, styles: Mapping[str, Style], leaders: int) -> Interval:
+    """One row; a leader that all rows share is named once, above them."""
+    first = f"{comparison.first} minus " if leaders > 1 else ""
+    row = f"{first}{comparison.second}"
     low, mean, high = (
         100 * value
         for value in (comparison.paired.low, comparison.paired.mean, comparison.paired.high)
