@@ -56,7 +56,11 @@ def save_png(chart: Chart, folder: Path) -> Path:
         axes.remove()
     if chart.keys:
         handles = [_handle(key) for key in chart.keys]
-        look = {"loc": "outside lower center", "ncols": min(len(handles), 4), "frameon": False}
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        # About 9 letters to the inch, and 6 for the sample of the line.
+        fitting = max(1, int(9 * width / (longest + 6)))
+        columns = min(len(handles), 4, fitting)
+        look = {"loc": "outside lower center", "ncols": columns, "frameon": False}
         figure.legend(handles=handles, **look)
     target = folder / f"{chart.name}.png"
     # Not savefig: it lays everything out twice.
@@ -79,6 +83,7 @@ def _draw_pane(pane: Pane, axes: Axes) -> None:
     rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
     if rows:
         axes.set_yticks(range(len(rows)), [shortened(row) for row in rows])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
     if bars:
         places = list(dict.fromkeys(place for mark in bars for place in mark.x))
         crowded = sum(map(len, places)) > 44
@@ -162,7 +167,6 @@ def _(mark: Interval, axes: Axes) -> None:
         color=mark.style.colour,
         fmt=_SYMBOLS[mark.style.symbol],
     )
-    axes.margins(y=0.5)
 
 
 def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:

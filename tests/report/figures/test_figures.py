@@ -228,3 +228,10 @@ def test_rows_with_different_leaders_name_both_settings(runs):
     turned = replace(second, first="sparse", second="moe")
     rows = marks(differences([first, turned], styles(runs)), Interval)
     assert {row.row for row in rows} == {"moe minus ffn", "sparse minus moe"}
+
+
+def test_heatmaps_show_the_best_moe_setting(write_run, fake, load_from):
+    for top_k, accuracy in ((1, 0.8), (2, 0.9), (4, 0.7)):
+        write_run(fake("moe", 0, accuracy, overrides=[f"model.top_k={top_k}"]), f"k{top_k}")
+    found = load_from()
+    assert "from moe, top_k=2, seed 0" in marked(specialisation(found, styles(found))).caption

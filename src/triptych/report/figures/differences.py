@@ -16,7 +16,7 @@ def differences(comparisons: Sequence[Comparison], styles: Mapping[str, Style]) 
     title = f"{judged[0].first} minus" if len(leaders) == 1 else ""
     marks: list[Mark] = [_interval(c, styles, len(leaders)) for c in reversed(judged)]
     margin = 100 * judged[0].equivalence.margin
-    marks += [Upright("0", 0.0), Upright("", -margin), Upright("", margin)]
+    marks += [Upright("", place) for place in (-margin, 0.0, margin)]
     x = Axis("difference in test accuracy [points]")
     pane = Pane(title, x, Axis("", "category"), marks)
     counts = " or ".join(map(str, sorted({comparison.paired.n for comparison in judged})))
