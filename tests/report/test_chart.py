@@ -111,3 +111,19 @@ def test_a_log_chart_is_drawn_as_png(tmp_path):
 def test_the_legend_names_each_setting_once():
     panes = (pane_of("line"), pane_of("cloud"), pane_of("level"))
     assert [key.name for key in Chart("n", "t", "c", panes).keys] == ["a"]
+
+
+def test_dollars_in_names_are_no_formula(tmp_path):
+    name = r"$\nonsense{$ 10$"
+    bars = Bars(name, "#000000", ("#000000",), (name,), (1,))
+    panes = (
+        Pane(name, NAMES, NUMBERS, (bars,)),
+        Pane(name, NAMES, NAMES, (Heat((name,), (name,), ((0.5,),), (("1",),), 1.0),)),
+        Pane(name, NUMBERS, NAMES, (Interval(name, STYLE, name, 1.0, 0.5, 2.5),)),
+    )
+    assert save_png(Chart("dollars", "t", "c", panes), tmp_path).is_file()
+
+
+def test_no_name_can_end_the_script_element_that_holds_a_plot():
+    line = Line("</script><b>", STYLE, (0, 1), (0, 1))
+    assert "<" not in (plotly_pane(Pane("<!--", NUMBERS, NUMBERS, (line,))).to_json() or "<")

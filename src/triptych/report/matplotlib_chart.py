@@ -68,8 +68,13 @@ def save_png(chart: Chart, folder: Path) -> Path:
     return target
 
 
+def _plain(label: str) -> str:
+    """The label shortened, its dollars as dollars: matplotlib would read formulas between them."""
+    return shortened(label).replace("$", r"\$")
+
+
 def _draw_pane(pane: Pane, axes: Axes) -> None:
-    axes.set_title(pane.title, fontsize=11, loc="left")
+    axes.set_title(_plain(pane.title), fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#e4e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -82,13 +87,13 @@ def _draw_pane(pane: Pane, axes: Axes) -> None:
     _dress(pane, axes)
     rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
     if rows:
-        axes.set_yticks(range(len(rows)), [shortened(row) for row in rows])
+        axes.set_yticks(range(len(rows)), [_plain(row) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
     if bars:
         places = list(dict.fromkeys(place for mark in bars for place in mark.x))
         crowded = sum(map(len, places)) > 44
         turn = {"rotation": 30, "ha": "right"} if crowded else {}
-        axes.set_xticks(range(len(places)), [shortened(place) for place in places], **turn)
+        axes.set_xticks(range(len(places)), [_plain(place) for place in places], **turn)
 
 
 def _dress(pane: Pane, axes: Axes) -> None:
@@ -116,7 +121,7 @@ def _handle(key: Key) -> Line2D:
         color=key.style.colour,
         ls=_DASHES[key.style.dash],
         marker=_SYMBOLS[key.style.symbol],
-        label=shortened(key.name),
+        label=_plain(key.name),
     )
 
 
@@ -191,10 +196,10 @@ def _(mark: Heat, axes: Axes) -> None:
     )
     axes.set_xticks(
         range(len(mark.x)),
-        [shortened(name) for name in mark.x],
+        [_plain(name) for name in mark.x],
         rotation=30 if sum(map(len, mark.x)) > 44 else 0,
     )
-    axes.set_yticks(range(len(mark.y)), [shortened(name) for name in mark.y])
+    axes.set_yticks(range(len(mark.y)), [_plain(name) for name in mark.y])
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)
     for place, text in np.ndenumerate(np.array(mark.texts, dtype=object)):

@@ -88,8 +88,9 @@ def _section(address: str, title: str, body: str) -> str:
 
 
 def _figure(chart: Chart) -> str:
+    # plotly writes `<` as an escape, so no text can end the script element.
     plots = "".join(
-        f'<div class="plot"><script type="application/json">{_inert(plotly_pane(pane).to_json())}'
+        f'<div class="plot"><script type="application/json">{plotly_pane(pane).to_json()}'
         "</script></div>"
         for pane in chart.panes
     )
@@ -110,11 +111,6 @@ def _key(key: Key) -> str:
         f'stroke-dasharray="{_DASHES[key.style.dash]}"/></svg>'
     )
     return f"<li>{line}{escape(key.name)}</li>"
-
-
-def _inert(json: str | None) -> str:
-    """JSON that cannot end its script element; `<` is written as an escape."""
-    return (json or "{}").replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:
