@@ -78,8 +78,9 @@ def finish(folder: Path) -> int:
     runs = [result for _, result in results.find(folder)]
     states = Counter(result.status for result in runs)
     missing = note["jobs"] - len(runs)
-    if runs:
-        print_report(build_report([folder], Path(note["report"])))
+    if not runs:
+        return missing
+    print_report(build_report([folder], Path(note["report"])))
     counts = {
         "done": states["finished"],
         "failed": states["failed"] + states["interrupted"] + states["running"],

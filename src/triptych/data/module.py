@@ -71,9 +71,8 @@ class ClassificationData(LightningDataModule, ABC):
             self._splits = self.generate()
         return self._splits
 
-    def setup(self, stage: str) -> None:
-        """Makes the data and checks that every process gets its part."""
-        world = self._place()[1]
+    def check_batch(self, world: int) -> None:
+        """Refuses a batch that `world` processes cannot share equally."""
         if self.batch_size % world:
             low = self.batch_size // world * world
             near = f"{low} or {low + world}" if low else f"{world}"
@@ -81,6 +80,11 @@ class ClassificationData(LightningDataModule, ABC):
                 f"data.batch_size={self.batch_size} cannot be divided over {world} devices: "
                 f"it counts samples over all devices; use {near}"
             )
+
+    def setup(self, stage: str) -> None:
+        """Makes the data and checks that every process gets its part."""
+        world = self._place()[1]
+        self.check_batch(world)
         for name, part in zip(Splits._fields, self.splits, strict=True):
             if len(part.y) < world:
                 raise InvalidSetting(

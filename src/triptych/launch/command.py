@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych.config import register
-from triptych.launch.ddp import ENTRY
+from triptych.launch.ddp import ENTRY, JobFailed, Stopped
 from triptych.launch.explain import explain
 from triptych.sweep import SweepCallback, finish
 
@@ -33,8 +33,11 @@ def command(job: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
-    except Exception as error:
+    except JobFailed:
         code = 1
+    except (Stopped, Exception) as stop:
+        code = 1
+        error = stop.__cause__ or stop if isinstance(stop, Stopped) else stop
         line = explain(error, Path(os.environ[ENTRY]).parent / "conf")
         if line is None or wants_traceback:
             traceback.print_exception(error)

@@ -53,9 +53,32 @@ def child_command(local_rank: int) -> tuple[list[str], str]:
     return command, hydra.runtime.cwd
 
 
+class Stopped(BaseException):
+    """A single run failed with its `__cause__`. No `Exception`, so that Hydra lets it pass."""
+
+
+class JobFailed(Exception):
+    """A job of a sweep failed with its `__cause__`, which was reported when it happened."""
+
+
 @contextmanager
 def isolated_job() -> Iterator[None]:
-    """Around the body of a job: its ranks start as `child_command` says, and end with it."""
+    """Around the body of a job: its ranks start as `child_command` says, and end with it.
+
+    Raises:
+        Stopped: for any error of a single run.
+        JobFailed: for any error of a job in a sweep; the sweep goes on.
+    """
+    try:
+        with _own_processes():
+            yield
+    except Exception as error:
+        single = HydraConfig.get().mode != RunMode.MULTIRUN
+        raise (Stopped if single else JobFailed)(str(error)) from error
+
+
+@contextmanager
+def _own_processes() -> Iterator[None]:
     from lightning.fabric.strategies.launchers import subprocess_script as fabric
     from lightning.pytorch.strategies.launchers import subprocess_script as pytorch
 

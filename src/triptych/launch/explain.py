@@ -28,13 +28,14 @@ def explain(error: BaseException, conf: Path) -> str | None:
         if isinstance(cause, InvalidSetting | TrainingDiverged):
             return str(cause)
     text = _one_line(str(error))
-    if match := re.search(r"Could not override '([^']+)'", text):
+    if match := re.match(r"Could not override '([^']+)'", text):
         return _unknown_key(match[1].lstrip("@"), conf)
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.filename is not None:
             return f"cannot write to {cause.filename}: {cause.strerror}; set hydra.run.dir"
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return text
+        reason = _one_line(str(error.__cause__ or "")).split(" full_key:")[0]
+        return text.split(" Config search path:")[0] + (f": {reason}" if reason else "")
     return None
 
 

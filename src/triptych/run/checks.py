@@ -12,11 +12,12 @@ from triptych.errors import InvalidSetting
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Looks at devices, epochs and the checkpoint to resume from.
+    """Looks at knobs, devices, epochs and the checkpoint to resume from.
 
     Raises:
         InvalidSetting: naming the key, the value and the remedy.
     """
+    _check_knobs(config["model"])
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
     if config["ckpt_path"] is not None:
@@ -35,6 +36,15 @@ def checkpoint_file(path: str) -> Path:
             f"ckpt_path={path}: there is no such file; checkpoints are in RUN/checkpoints/"
         )
     return file
+
+
+def _check_knobs(model: Mapping[str, Any]) -> None:
+    for key, value in model.items():
+        if key != "name" and not isinstance(value, Mapping | int | float):
+            raise InvalidSetting(f"model.{key}={value} must be a number")
+    for key in ("lr", "clip"):
+        if not model[key] > 0:
+            raise InvalidSetting(f"model.{key}={model[key]} must be greater than 0")
 
 
 def _check_devices(trainer: Mapping[str, Any]) -> None:

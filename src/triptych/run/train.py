@@ -38,6 +38,9 @@ def train(cfg: DictConfig) -> float | None:
         check(config)
         quieten()
         data = build_data(config)
+        trainer_settings = config["trainer"]
+        if isinstance(trainer_settings["devices"], int) and trainer_settings["devices"] > 1:
+            data.check_batch(trainer_settings["devices"] * trainer_settings.get("num_nodes", 1))
         module = build_module(config, data)
         if rank_zero_only.rank == 0:
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
@@ -46,9 +49,8 @@ def train(cfg: DictConfig) -> float | None:
         loggers = list(build_named(config["logger"]).values())
         callbacks = [*named.values(), meter, ConfigInCheckpoint(config), Progress(title(result))]
         trainer = build_trainer(config, callbacks, loggers, str(folder))
-        if loggers:
-            for logger in loggers:
-                logger.log_hyperparams(config_for_loggers(config))
+        for logger in loggers:
+            logger.log_hyperparams(config_for_loggers(config))
         _fit_and_test(trainer, module, data, config["ckpt_path"], result)
         result.samples_per_s = meter.samples / meter.seconds if meter.seconds else 0.0
     if result.status != "finished":
