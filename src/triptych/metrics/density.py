@@ -8,7 +8,7 @@ from triptych.sparse import SparseLinear
 def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
     """Exact counts of each sparse layer: name, density, non-zeros and places of its matrix.
 
-    Counted from the weights that are in use, so a mask that leaks would show.
+    Counted from the masks that the layers multiply with, not from the sparsity asked for.
     """
     rows: list[dict[str, str | int | float]] = []
     for name, layer in net.named_modules():
