@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
@@ -30,8 +32,9 @@ class SweepCallback(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         overrides = list(config.hydra.overrides.task)
         params = config.hydra.sweeper.get("params") or {}
+        swept = [f"{k}={v}" for k, v in params.items()] + overrides
         content = {
-            "jobs": count_jobs([f"{k}={v}" for k, v in params.items()] + overrides),
+            "jobs": count_jobs(swept, GlobalHydra.instance().config_loader()),
             "report": config.sweep.report or str(folder / "report"),
             "overrides": overrides,
         }
@@ -39,13 +42,17 @@ class SweepCallback(Callback):
         SweepCallback.started.append(folder)
 
 
-def count_jobs(overrides: list[str]) -> int:
+def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
     """The number of combinations that overrides with several values make; the last of a key wins.
+
+    Args:
+        overrides: as typed.
+        loader: knows the options of each group, which `model=glob(*)` asks for.
 
     >>> count_jobs(["model=ffn,moe", "seed=range(3)", "model.lr=0.1"])
     6
     """
-    parsed = OverridesParser.create().parse_overrides(overrides)
+    parsed = OverridesParser.create(loader).parse_overrides(overrides)
     choices = {
         o.get_key_element(): sum(1 for _ in o.sweep_iterator()) if o.is_sweep_override() else 1
         for o in parsed

@@ -13,7 +13,8 @@ class Meter(L.Callback):
     """Logs, once per epoch, cumulative over the run and kept in checkpoints:
 
     `time/train_s` (seconds in training steps, evaluation left out), `compute/train_flops` (3 x
-    FLOPs of a forward pass x samples: the backward pass costs twice the forward) and `params/active`.
+    FLOPs of a forward pass x samples: the backward pass costs twice the forward), `params/active`
+    and `lr`.
     """
 
     def __init__(self) -> None:

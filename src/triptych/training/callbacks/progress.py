@@ -1,12 +1,19 @@
-"""One line of progress for a run: epochs, time left, loss and accuracy, and which run of how many."""
+"""One line of progress for a run: epochs, time left, loss, accuracy, and which run of how many."""
 
 import sys
 from typing import Any, final
 
 import lightning as L
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars
-from rich.progress import TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
 
 
 @final
