@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import Trainer
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import ClassificationData
@@ -42,7 +41,7 @@ def train(cfg: DictConfig) -> float | None:
         if isinstance(trainer_settings["devices"], int) and trainer_settings["devices"] > 1:
             data.check_batch(trainer_settings["devices"] * trainer_settings.get("num_nodes", 1))
         module = build_module(config, data)
-        if rank_zero_only.rank == 0:
+        if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         meter = Meter()
         named = build_named(config["callbacks"])
@@ -55,7 +54,7 @@ def train(cfg: DictConfig) -> float | None:
         result.samples_per_s = meter.samples / meter.seconds if meter.seconds else 0.0
     if result.status != "finished":
         return None
-    if rank_zero_only.rank == 0:
+    if is_first_rank():
         print(f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}")
     return result.metrics["best"]["val/acc"]
 
