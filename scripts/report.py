@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run or sweep folder")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: report/ in the first PATH")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: report/ in the first PATH"
+    )
     return parser
 
 

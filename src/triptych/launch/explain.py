@@ -28,7 +28,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
         if isinstance(cause, InvalidSetting | TrainingDiverged):
             return str(cause)
     text = _one_line(str(error))
-    if match := re.search(r"Could not override '([^']+)'", text):
+    if match := re.match(r"Could not override '([^']+)'", text):
         return _unknown_key(match[1].lstrip("@"), conf)
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.filename is not None:

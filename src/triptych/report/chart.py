@@ -1,4 +1,4 @@
-"""A figure as plain data: panes with axes and marks. Each figure builds one; two modules draw it."""
+"""A figure as plain data, panes with axes and marks: built once, drawn by two modules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,9 +57,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars over named places, one colour each; `low` and `high` bound error bars, empty = none."""
+    """Bars over named places, one colour each, and `key` as the colour in the legend.
+
+    `low` and `high` bound error bars, empty = none.
+    """
 
     name: str
+    key: str
     colours: Sequence[str]
     x: Sequence[str]
     y: Numbers
@@ -163,11 +167,20 @@ class Chart:
         return list(found.values())
 
 
+def shortened(label: str) -> str:
+    """The label as it fits on an axis.
+
+    >>> shortened("moe, top_k=2"), len(shortened("x" * 99))
+    ('moe, top_k=2', 40)
+    """
+    return label if len(label) <= 40 else label[:39] + "…"
+
+
 def _key(mark: Mark) -> Key | None:
     match mark:
         case Line() | Cloud() | Mean():
             return Key(mark.name, mark.style)
         case Bars():
-            return Key(mark.name, Style(mark.colours[0], symbol="square"))
+            return Key(mark.name, Style(mark.key, symbol="square"))
         case _:
             return None

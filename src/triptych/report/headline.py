@@ -17,7 +17,7 @@ from triptych.report.statistics import (
 )
 
 Verdict = Literal[
-    "ahead", "tie", "not shown", "lost in correction", "constant", "one seed", "no common seed"
+    "ahead", "tie", "not shown", "lost in correction", "no spread", "one seed", "no common seed"
 ]
 Scores = Mapping[str, Mapping[int, float]]
 
@@ -55,7 +55,7 @@ class Comparison:
         if self.paired.n < 2:
             return "one seed" if self.paired.n else "no common seed"
         if self.paired.sd == 0.0 and self.paired.p == 0.0:
-            return "constant"
+            return "no spread"
         if self.corrected_p < ALPHA:
             return "ahead"
         if self.equivalence.shown:
@@ -215,7 +215,7 @@ def _lost(c: Comparison) -> str:
     )
 
 
-def _constant(c: Comparison) -> str:
+def _no_spread(c: Comparison) -> str:
     return (
         f"{c.first} is {_points(c.paired.mean)} points above {c.second} in each of "
         f"{c.paired.n} paired seeds: without any spread there is no interval to judge this by."
@@ -238,7 +238,7 @@ _SENTENCES = {
     "tie": _tie,
     "not shown": _not_shown,
     "lost in correction": _lost,
-    "constant": _constant,
+    "no spread": _no_spread,
     "one seed": _one_seed,
     "no common seed": _no_seed,
 }

@@ -1,4 +1,4 @@
-"""The parts of the page that account for the runs: comparisons, method, failures, the list of all."""
+"""What accounts for the runs on the page: comparisons, method, failures, the list of all."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,19 +24,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
         "Smallest detectable",
         "Verdict",
     )
-    rows = [
-        (
-            f"{c.first} − {c.second}",
-            _points(c.paired.mean),
-            "–" if c.paired.n < 2 else f"[{_points(c.paired.low)}, {_points(c.paired.high)}]",
-            str(c.paired.n),
-            _probability(c.corrected_p),
-            _probability(c.equivalence.p),
-            _points(c.detectable),
-            c.verdict,
-        )
-        for c in comparisons
-    ]
+    rows = [_compared(comparison) for comparison in comparisons]
     margin = 100 * comparisons[0].equivalence.margin
     legend = (
         "Differences in test accuracy, in percentage points, paired by seed. The interval and p "
@@ -45,7 +33,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
         "finds in 80 % of all repetitions, given the spread seen here and before Holm's "
         "correction."
     )
-    return f'<p class="small">{legend}</p>{_table(head, rows)}'
+    return f'<p class="small">{legend}</p>{_table(head, rows, "numbers")}'
 
 
 def measured(runs: Runs) -> str:
@@ -75,13 +63,18 @@ def measured(runs: Runs) -> str:
 def failures(runs: Runs) -> str:
     """Every run without a result: its name, its status, and its error message."""
     rows = [
-        (run.result.name, run.setting, run.result.status, (run.result.error or {}).get("message", ""))
+        (
+            run.result.name,
+            run.setting,
+            run.result.status,
+            (run.result.error or {}).get("message", ""),
+        )
         for run in runs.others
     ]
     if not rows:
         return ""
     counts = _distinct_counts([run.result.status for run in runs.others])
-    intro = f"<p>{escape(counts)}. They enter no table, statistic or figure.</p>"
+    intro = f"<p>In no table, statistic or figure: {escape(counts)}.</p>"
     return intro + _table(("Run", "Setting", "Status", "Message"), rows)
 
 
@@ -93,7 +86,7 @@ def run_table(runs: Runs) -> str:
             run.setting,
             str(run.result.seed),
             run.result.status,
-            "–" if math.isnan(run.test_accuracy) else f"{100 * run.test_accuracy:.2f} %",
+            "-" if math.isnan(run.test_accuracy) else f"{100 * run.test_accuracy:.2f} %",
             run.result.config_hash[:10],
             run.folder.name,
         )
@@ -103,11 +96,27 @@ def run_table(runs: Runs) -> str:
     return f"<details><summary>{len(rows)} run folders</summary>{_table(head, rows)}</details>"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _compared(c: Comparison) -> tuple[str, ...]:
+    names, mean, n = f"{c.first} minus {c.second}", _points(c.paired.mean), str(c.paired.n)
+    if not c.paired.sd > 0:
+        return (names, mean, "-", n, "-", "-", "-", c.verdict)
+    return (
+        names,
+        mean,
+        f"[{_points(c.paired.low)}, {_points(c.paired.high)}]",
+        n,
+        _probability(c.corrected_p),
+        _probability(c.equivalence.p),
+        _points(c.detectable),
+        c.verdict,
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], look: str = "listed") -> str:
     headings = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
-        f'<div class="scroll"><table class="listed"><thead><tr>{headings}</tr></thead>'
+        f'<div class="scroll"><table class="{look}"><thead><tr>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -125,12 +134,12 @@ def _commands(runs: Sequence[Run]) -> str:
 
 
 def _points(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.2f}"
+    return "-" if math.isnan(share) else f"{100 * share:.2f}"
 
 
 def _probability(p: float) -> str:
     if math.isnan(p):
-        return "–"
+        return "-"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -143,7 +152,9 @@ def _mebibytes(value: float) -> str:
 
 
 def _facts(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in table.items() if value not in ("", None))
+    """Names and values in a line; a plain yes is its name alone, a no or a blank is left out."""
+    told = {name: value for name, value in table.items() if value not in ("", None, False)}
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in told.items())
 
 
 def _distinct(values: Iterable[object]) -> str:

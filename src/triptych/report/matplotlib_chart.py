@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from triptych.report.chart import (
-    Axis,
     Bars,
     Chart,
     Cloud,
@@ -25,11 +25,19 @@ from triptych.report.chart import (
     Pane,
     Rule,
     Upright,
+    shortened,
 )
-from triptych.report.palette import NEUTRAL
+from triptych.report.palette import NEUTRAL, SHARES
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-_SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "cross": "P"}
+_SYMBOLS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "x": "X",
+    "cross": "P",
+}
 _FEW = 30
 
 
@@ -40,7 +48,7 @@ def save_png(chart: Chart, folder: Path) -> Path:
     height = max([1.2 + 0.45 * pane.rows if pane.rows else 3.7 for pane in chart.panes])
     width = 5.4 * columns if columns > 1 else 8.0
     figure = Figure(figsize=(width, height * rows + 0.5), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, pane in zip(cells, chart.panes, strict=False):
         _draw_pane(pane, axes)
@@ -48,15 +56,25 @@ def save_png(chart: Chart, folder: Path) -> Path:
         axes.remove()
     if chart.keys:
         handles = [_handle(key) for key in chart.keys]
-        look = {"loc": "outside lower center", "ncols": min(len(handles), 4), "frameon": False}
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        # About 9 letters to the inch, and 6 for the sample of the line.
+        fitting = max(1, int(9 * width / (longest + 6)))
+        columns = min(len(handles), 4, fitting)
+        look = {"loc": "outside lower center", "ncols": columns, "frameon": False}
         figure.legend(handles=handles, **look)
     target = folder / f"{chart.name}.png"
-    figure.savefig(target)
+    # Not savefig: it lays everything out twice.
+    canvas.print_png(target)
     return target
 
 
+def _plain(label: str) -> str:
+    """The label shortened, its dollars as dollars: matplotlib would read formulas between them."""
+    return shortened(label).replace("$", r"\$")
+
+
 def _draw_pane(pane: Pane, axes: Axes) -> None:
-    axes.set_title(pane.title, fontsize=11, loc="left")
+    axes.set_title(_plain(pane.title), fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#e4e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -67,11 +85,15 @@ def _draw_pane(pane: Pane, axes: Axes) -> None:
         else:
             _draw(mark, axes)
     _dress(pane, axes)
+    rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
+    if rows:
+        axes.set_yticks(range(len(rows)), [_plain(row) for row in rows])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
     if bars:
         places = list(dict.fromkeys(place for mark in bars for place in mark.x))
         crowded = sum(map(len, places)) > 44
         turn = {"rotation": 30, "ha": "right"} if crowded else {}
-        axes.set_xticks(range(len(places)), places, **turn)
+        axes.set_xticks(range(len(places)), [_plain(place) for place in places], **turn)
 
 
 def _dress(pane: Pane, axes: Axes) -> None:
@@ -97,9 +119,9 @@ def _handle(key: Key) -> Line2D:
         [],
         [],
         color=key.style.colour,
-        linestyle=_DASHES[key.style.dash],
+        ls=_DASHES[key.style.dash],
         marker=_SYMBOLS[key.style.symbol],
-        label=key.name,
+        label=_plain(key.name),
     )
 
 
@@ -126,16 +148,30 @@ def _(mark: Cloud, axes: Axes) -> None:
 @_draw.register
 def _(mark: Mean, axes: Axes) -> None:
     error = None if math.isnan(mark.error) else mark.error
-    look = {"color": mark.style.colour, "marker": _SYMBOLS[mark.style.symbol]}
-    axes.errorbar(mark.x, mark.y, yerr=error, ms=9, capsize=4, **look)
+    axes.errorbar(
+        mark.x,
+        mark.y,
+        yerr=error,
+        ms=9,
+        capsize=4,
+        color=mark.style.colour,
+        marker=_SYMBOLS[mark.style.symbol],
+    )
 
 
 @_draw.register
 def _(mark: Interval, axes: Axes) -> None:
     error = [[mark.x - mark.low], [mark.high - mark.x]]
-    look = {"color": mark.style.colour, "fmt": _SYMBOLS[mark.style.symbol]}
-    axes.errorbar([mark.x], [mark.row], xerr=error, ms=8, capsize=4, lw=2, **look)
-    axes.margins(y=0.35)
+    axes.errorbar(
+        [mark.x],
+        [mark.row],
+        xerr=error,
+        ms=8,
+        capsize=4,
+        lw=2,
+        color=mark.style.colour,
+        fmt=_SYMBOLS[mark.style.symbol],
+    )
 
 
 def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
@@ -151,15 +187,27 @@ def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
 @_draw.register
 def _(mark: Heat, axes: Axes) -> None:
     values = np.array(mark.values, dtype=float)
-    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=mark.highest, aspect="auto")
-    axes.set_xticks(range(len(mark.x)), mark.x, rotation=30 if sum(map(len, mark.x)) > 44 else 0)
-    axes.set_yticks(range(len(mark.y)), mark.y)
+    image = axes.imshow(
+        values,
+        cmap=LinearSegmentedColormap.from_list("shares", SHARES),
+        vmin=0,
+        vmax=mark.highest,
+        aspect="auto",
+    )
+    axes.set_xticks(
+        range(len(mark.x)),
+        [_plain(name) for name in mark.x],
+        rotation=30 if sum(map(len, mark.x)) > 44 else 0,
+    )
+    axes.set_yticks(range(len(mark.y)), [_plain(name) for name in mark.y])
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)
-    for (row, column), value in np.ndenumerate(values):
-        colour = "black" if value > 0.55 * mark.highest else "white"
+    for place, text in np.ndenumerate(np.array(mark.texts, dtype=object)):
+        row, column = place[:2]
+        value = values[row, column]
+        colour = "white" if value > 0.55 * mark.highest else "#1d2227"
         look = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
-        axes.text(column, row, mark.texts[row][column], **look)
+        axes.text(column, row, str(text), **look)
 
 
 @_draw.register

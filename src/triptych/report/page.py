@@ -88,16 +88,19 @@ def _section(address: str, title: str, body: str) -> str:
 
 
 def _figure(chart: Chart) -> str:
+    # plotly writes `<` as an escape, so no text can end the script element.
     plots = "".join(
-        f'<div class="plot"><script type="application/json">{_inert(plotly_pane(pane).to_json())}'
+        f'<div class="plot"><script type="application/json">{plotly_pane(pane).to_json()}'
         "</script></div>"
         for pane in chart.panes
     )
     keys = "".join(map(_key, chart.keys))
     legend = f'<ul class="keys">{keys}</ul>' if keys else ""
+    three = " three" if len(chart.panes) == 3 else ""
     return (
         f'<figure id="{escape(chart.name)}"><h3>{escape(chart.title)}</h3>{legend}'
-        f'<div class="panes">{plots}</div><figcaption>{escape(chart.caption)}</figcaption></figure>'
+        f'<div class="panes{three}">{plots}</div>'
+        f"<figcaption>{escape(chart.caption)}</figcaption></figure>"
     )
 
 
@@ -108,11 +111,6 @@ def _key(key: Key) -> str:
         f'stroke-dasharray="{_DASHES[key.style.dash]}"/></svg>'
     )
     return f"<li>{line}{escape(key.name)}</li>"
-
-
-def _inert(json: str | None) -> str:
-    """JSON that cannot end its script element; `<` is written as an escape."""
-    return (json or "{}").replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:

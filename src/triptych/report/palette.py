@@ -8,8 +8,10 @@ from triptych.report.runs import Runs
 PANEL_COLOURS = {"ffn": "#0072B2", "sparse": "#E69F00", "moe": "#009E73"}
 OTHER = "#CC79A7"
 NEUTRAL = "#8A8F98"
+PANEL_SYMBOLS = {"ffn": "circle", "sparse": "square", "moe": "diamond"}
 DASHES = ("solid", "dash", "dot", "dashdot")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
+# One hue from paper to ink, for shares from 0 to 1.
+SHARES = ("#f1f3f4", "#0a5c8f")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def styles(runs: Runs) -> dict[str, Style]:
         place = siblings.index(setting)
         paleness = 0.6 * place / max(3, len(siblings) - 1)
         colour = lighten(PANEL_COLOURS.get(panels[setting], OTHER), paleness)
-        symbol = SYMBOLS[place % len(SYMBOLS)]
+        symbol = PANEL_SYMBOLS.get(panels[setting], "triangle-up")
         found[setting] = Style(colour, DASHES[place % len(DASHES)], symbol)
     return found
 

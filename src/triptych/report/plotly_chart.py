@@ -1,6 +1,7 @@
-"""Draws the panes of a chart with plotly: one small plot each, themed by the page that holds them."""
+"""Draws each pane of a chart with plotly, as a small plot that the page themes."""
 
 import math
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -18,8 +19,9 @@ from triptych.report.chart import (
     Pane,
     Rule,
     Upright,
+    shortened,
 )
-from triptych.report.palette import NEUTRAL, translucent
+from triptych.report.palette import NEUTRAL, SHARES, translucent
 
 # Up to this many points a line also shows each of them: a single epoch would be no line at all.
 _FEW = 30
@@ -31,7 +33,7 @@ def plotly_pane(pane: Pane) -> go.Figure:
     figure = go.Figure(layout={"template": None, "showlegend": False})
     figure.update_layout(
         height=max(110 + 44 * pane.rows, 190) if pane.rows else 330,
-        margin={"l": 62, "r": 16, "t": 34, "b": 52},
+        margin={"l": 62, "r": 16, "t": 34 if pane.title else 22, "b": 52},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
@@ -43,6 +45,9 @@ def plotly_pane(pane: Pane) -> go.Figure:
     )
     for mark in pane.marks:
         _draw(mark, figure)
+    if pane.rows:
+        rows = [mark.row for mark in pane.marks if isinstance(mark, Interval)]
+        figure.update_yaxes(range=[-0.6, pane.rows - 0.4], labelalias=_aliases(rows))
     return figure
 
 
@@ -55,13 +60,18 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "showgrid": axis.scale != "category",
         "ticks": "outside",
         "ticklen": 4,
+        "exponentformat": "SI",
     }
     if axis.scale == "log":
-        look |= {"dtick": "D2", "exponentformat": "SI"}
+        look["dtick"] = "D2"
     if axis.limits is not None:
         low, high = axis.limits
         look["range"] = [math.log10(low), math.log10(high)] if axis.scale == "log" else [low, high]
     return look
+
+
+def _aliases(labels: Sequence[str]) -> dict[str, str]:
+    return {label: shortened(label) for label in labels}
 
 
 @singledispatch
@@ -164,6 +174,7 @@ def _(mark: Bars, figure: go.Figure) -> None:
         error_y=error,
         hovertemplate="%{x}: %{y:.4~g}<extra>%{fullData.name}</extra>",
     )
+    figure.update_xaxes(labelalias=_aliases(mark.x))
 
 
 @_draw.register
@@ -177,14 +188,15 @@ def _(mark: Heat, figure: go.Figure) -> None:
         textfont={"size": 11},
         zmin=0.0,
         zmax=mark.highest,
-        colorscale="Cividis",
+        colorscale=[[0.0, SHARES[0]], [1.0, SHARES[1]]],
         xgap=1,
         ygap=1,
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickformat": ".2~f"},
         hovertemplate="%{y} / %{x}: %{z:.3f}<extra></extra>",
     )
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
-    figure.update_xaxes(ticks="", showgrid=False)
+    look = {"ticks": "", "showgrid": False}
+    figure.update_yaxes(autorange="reversed", labelalias=_aliases(mark.y), **look)
+    figure.update_xaxes(labelalias=_aliases(mark.x), **look)
 
 
 @_draw.register

@@ -126,7 +126,7 @@ def runs_frame(runs: Runs) -> pd.DataFrame:
 
 
 def curves_frame(runs: Runs) -> pd.DataFrame:
-    """One row per finished run and epoch: the columns of `metrics.csv` after name, setting, seed."""
+    """One row per finished run and epoch: name, setting, seed, then what `metrics.csv` has."""
     parts = [
         run.curve.assign(name=run.result.name, setting=run.setting, seed=run.result.seed)
         for run in runs.finished
@@ -136,7 +136,7 @@ def curves_frame(runs: Runs) -> pd.DataFrame:
         return pd.DataFrame(columns=["name", "setting", "seed", "epoch"])
     table = pd.concat(parts, ignore_index=True)
     first = ["name", "setting", "seed", "epoch"]
-    return table[[*first, *(column for column in table.columns if column not in first)]]
+    return table.reindex(columns=[*first, *table.columns.difference(first, sort=False)])
 
 
 def _read_curve(folder: Path) -> pd.DataFrame:

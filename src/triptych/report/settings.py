@@ -14,7 +14,8 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 def setting_key(result: Result) -> Key:
     """The panel and the sorted overrides of a run, without its seed, devices and loggers.
 
-    >>> setting_key(Result("finished", "moe-s1", "moe", 1, ["model=moe", "seed=1", "model.top_k=2"]))
+    >>> typed = ["model=moe", "seed=1", "model.top_k=2"]
+    >>> setting_key(Result("finished", "moe-s1", "moe", 1, typed))
     ('moe', (('model.top_k', '2'),))
     """
     pairs = (_split(override) for override in result.overrides)

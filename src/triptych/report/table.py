@@ -1,14 +1,19 @@
-"""The results table: one row per setting, as numbers (CSV) and as text (terminal, Markdown, HTML)."""
+"""The results table, one row per setting: numbers, and text for terminal, Markdown and HTML."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from triptych.report.runs import Run, Runs
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -18,11 +23,11 @@ class Column:
     key: str
     heading: str
     meaning: str
-    write: Callable[[pd.Series], str]
+    write: Callable[[Row], str]
 
 
 def summarise(runs: Runs) -> pd.DataFrame:
-    """One row per setting: number of runs, accuracy (shares) with its sd over seeds, means of the rest.
+    """One row per setting: its runs, mean test accuracy (a share) and sd, means of the rest.
 
     The sd is NaN for a single run, and so is what no run of the setting measured.
     """
@@ -30,12 +35,14 @@ def summarise(runs: Runs) -> pd.DataFrame:
 
 
 def terminal_table(summary: pd.DataFrame) -> RichTable:
-    """The table for a terminal."""
-    table = RichTable(title="Means over seeds, accuracy ± sd")
-    for column in COLUMNS:
-        table.add_column(column.heading, justify="left" if column.key == "setting" else "right")
-    for row in _rows(summary):
-        table.add_row(*row)
+    """The table for a terminal of 80 columns: what matters most; the files have every column."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title="Means over seeds, accuracy ± sd")
+    columns = [column for column in COLUMNS if column.key in _TERMINAL]
+    for column in columns:
+        side = "left" if column.key == "setting" else "right"
+        table.add_column(column.heading, justify=side, no_wrap=side == "right", overflow="fold")
+    for row in _records(summary):
+        table.add_row(*(Text(column.write(row)) for column in columns))
     return table
 
 
@@ -55,67 +62,62 @@ def html_table(summary: pd.DataFrame) -> str:
     )
     body = "".join(
         f"<tr>{''.join(_html_cell(column, row) for column in COLUMNS)}</tr>"
-        for _, row in summary.iterrows()
+        for row in _records(summary)
     )
-    return (
-        f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
+    return f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def short_number(value: float) -> str:
     """Three significant digits with k, M, G, T; a dash for NaN.
 
     >>> short_number(87_680), short_number(512), short_number(float("nan"))
-    ('87.7 k', '512', '–')
+    ('87.7 k', '512', '-')
     """
     if math.isnan(value):
-        return "–"
-    for factor, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        return "-"
+    for factor, letter in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if abs(value) >= factor:
-            return f"{_three(value / factor)} {letter}"
-    return _three(value)
-
-
-def _three(value: float) -> str:
-    if value == 0:
-        return "0"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}".rstrip("0").rstrip(".") if (
-        abs(value) < 100
-    ) else f"{value:.0f}"
+            return f"{float(f'{value / factor:.3g}'):g}{letter}"
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.2f}"
+    return "-" if math.isnan(value) else f"{100 * value:.2f} %"
 
 
-def _accuracy(row: pd.Series) -> str:
+def _accuracy(row: Row) -> str:
     mean, sd = float(row["test_acc"]), float(row["test_acc_sd"])
-    return f"{_percent(mean)} %" if math.isnan(sd) else f"{_percent(mean)} ± {_percent(sd)} %"
+    return _percent(mean) if math.isnan(sd) else f"{100 * mean:.2f} ± {_percent(sd)}"
 
 
-def _loss(row: pd.Series) -> str:
-    return "–" if math.isnan(row["test_loss"]) else f"{row['test_loss']:.4f}"
+def _loss(row: Row) -> str:
+    return "-" if math.isnan(row["test_loss"]) else f"{row['test_loss']:.4f}"
 
 
-def _short(key: str) -> Callable[[pd.Series], str]:
+def _short(key: str) -> Callable[[Row], str]:
     return lambda row: short_number(float(row[key]))
 
 
 COLUMNS: Sequence[Column] = (
     Column("setting", "Setting", "panel and knobs", lambda row: str(row["setting"])),
     Column("runs", "Runs", "finished runs, one per seed", lambda row: str(row["runs"])),
-    Column("test_acc", "Test accuracy", "mean ± standard deviation over seeds", _accuracy),
+    Column("test_acc", "Test acc.", "mean ± standard deviation over seeds", _accuracy),
     Column("test_loss", "Test loss", "mean cross entropy in nats", _loss),
     Column(
         "val_acc",
-        "Val. accuracy",
+        "Val. acc.",
         "at the checkpoint that was tested",
-        lambda row: f"{_percent(row['val_acc'])} %".replace("– %", "–"),
+        lambda row: _percent(row["val_acc"]),
     ),
-    Column("params_total", "Parameters", "parameters that the net has", _short("params_total")),
+    Column("params_total", "Params", "parameters that the net has", _short("params_total")),
     Column("params_active", "Active", "parameters that one sample meets", _short("params_active")),
-    Column("flops", "FLOPs / sample", "needed by the architecture", _short("flops")),
-    Column("flops_executed", "executed", "multiplied by the kernels in use", _short("flops_executed")),
+    Column("flops", "FLOPs", "needed by the architecture for one sample", _short("flops")),
+    Column(
+        "flops_executed",
+        "Executed",
+        "FLOPs that the kernels in use multiply for one sample",
+        _short("flops_executed"),
+    ),
     Column("seconds", "Seconds", "the whole run, wall clock", _short("seconds")),
     Column("samples_per_s", "Samples / s", "while training", _short("samples_per_s")),
 )
@@ -139,14 +141,27 @@ def _summary(setting: str, runs: Sequence[Run]) -> dict[str, object]:
     return {**summary, **spread, **means.to_dict()}
 
 
+_TERMINAL = {
+    "setting",
+    "runs",
+    "test_acc",
+    "params_total",
+    "params_active",
+    "flops",
+    "seconds",
+}
 _COSTS = ("params_total", "params_active", "flops", "flops_executed")
 
 
+def _records(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(summary.columns, row, strict=True)) for row in summary.to_numpy().tolist()]
+
+
 def _rows(summary: pd.DataFrame) -> list[list[str]]:
-    return [[column.write(row) for column in COLUMNS] for _, row in summary.iterrows()]
+    return [[column.write(row) for column in COLUMNS] for row in _records(summary)]
 
 
-def _html_cell(column: Column, row: pd.Series) -> str:
+def _html_cell(column: Column, row: Row) -> str:
     text = escape(column.write(row))
     if column.key == "setting":
         return f'<th scope="row" data-value="{text}">{text}</th>'

@@ -1,5 +1,6 @@
 """LightningModules of the three panels, learning rate schedules and callbacks."""
 
+from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
@@ -9,6 +10,7 @@ from triptych.training.module import ClassifierModule
 from triptych.training.sparse import SparseModule
 
 __all__ = [
+    "BalancePressure",
     "ClassifierModule",
     "ConfigInCheckpoint",
     "FFNModule",

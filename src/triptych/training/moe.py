@@ -40,9 +40,13 @@ class MoEModule(ClassifierModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy + `balance_coef` * mean balance loss over layers."""
         loss, decisions = self.cross_entropy(batch)
-        balance = torch.stack([self.balance(routing) for routing in decisions.values()]).mean()
+        balance = self.mean_balance(decisions)
         self._balance_losses.append(balance.detach())
         return loss + self.balance_coef * balance
+
+    def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:
+        """The balance loss without coefficient, averaged over layers."""
+        return torch.stack([self.balance(routing) for routing in decisions.values()]).mean()
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means; the balance loss apart from the cross entropy, unscaled."""

@@ -13,15 +13,26 @@ function theme(isDark) {
   return look;
 }
 
+function shares(node, isDark) {
+  const heat = node.data.flatMap((trace, place) => (trace.type === "heatmap" ? [place] : []));
+  const scale = isDark ? [[0, "#20252a"], [1, "#7cc0ea"]] : [[0, "#f1f3f4"], [1, "#0a5c8f"]];
+  return heat.length ? Plotly.restyle(node, { colorscale: [scale] }, heat) : null;
+}
+
+async function paint(node, isDark) {
+  await Plotly.relayout(node, theme(isDark));
+  await shares(node, isDark);
+}
+
 async function draw(node) {
   const { data, layout } = JSON.parse(node.querySelector("script").textContent);
   node.replaceChildren();
   await Plotly.newPlot(node, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
-  await Plotly.relayout(node, theme(dark.matches));
+  await paint(node, dark.matches);
 }
 
 function repaint(isDark) {
-  for (const node of plots) Plotly.relayout(node, theme(isDark));
+  for (const node of plots) paint(node, isDark);
 }
 
 function sort(table, column, heading) {

@@ -30,9 +30,7 @@ def flops(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
     return Chart("flops", "Accuracy and cost", caption, panes)
 
 
-def _pane(
-    runs: Runs, styles: Mapping[str, Style], key: str, title: str, unit: str
-) -> Pane | None:
+def _pane(runs: Runs, styles: Mapping[str, Style], key: str, title: str, unit: str) -> Pane | None:
     marks: list[Mark] = []
     costs: list[float] = []
     for name in runs.settings:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from triptych.report.chart import Axis, Bars, Chart, Pane
 from triptych.report.figures.provenance import source
 from triptych.report.figures.seed_lines import seed_lines
-from triptych.report.palette import Style, lighten
+from triptych.report.palette import NEUTRAL, Style, lighten
 from triptych.report.runs import Run, Runs
 
 
@@ -19,9 +19,10 @@ def parameters(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
     total, active = (
         [_mean(runs, name, key) for name in names] for key in ("params_total", "params_active")
     )
+    colours = [styles[name].colour for name in names]
     bars = (
-        Bars("total (pale)", [lighten(styles[name].colour, 0.55) for name in names], names, total),
-        Bars("active (full colour)", [styles[name].colour for name in names], names, active),
+        Bars("total", lighten(NEUTRAL, 0.5), [lighten(c, 0.55) for c in colours], names, total),
+        Bars("active", NEUTRAL, colours, names, active),
     )
     sizes = Axis("parameters")
     panes = [Pane("Parameters, total and active", Axis("", "category"), sizes, bars)]
@@ -30,8 +31,9 @@ def parameters(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
         unit = Axis("active of total [%]")
         panes.append(Pane("Active share over training", Axis("epoch"), unit, shares))
     caption = (
-        "Parameters that a net has and parameters that one sample meets, means over seeds (of a "
-        f"sparse layer only its non-zeros count); from {source(runs.finished)}."
+        "Parameters that a net has and parameters that one sample meets, means over seeds "
+        "(pale and full colour; of a sparse layer only its non-zeros count); "
+        f"from {source(runs.finished)}."
     )
     return Chart("parameters", "Parameters", caption, panes)
 

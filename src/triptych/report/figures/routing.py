@@ -1,6 +1,7 @@
 """What the routers of MoE runs do: load per expert, experts per family, confidence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ def load(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
             places = [str(place + 1) for place in range(ordered.shape[1])]
             band = (_percent(ordered.min(0)), _percent(ordered.max(0)))
             colours = [styles[name].colour] * len(places)
-            marks.append(Bars(name, colours, places, _percent(ordered.mean(0)), *band))
+            marks.append(
+                Bars(name, styles[name].colour, colours, places, _percent(ordered.mean(0)), *band)
+            )
         marks += [Level(f"uniform (1/{size})", 100 / size) for size in sorted(sizes)]
         rank = Axis("experts, busiest first", "category")
         panes.append(Pane(layer, rank, Axis("share of routes [%]"), marks))
@@ -73,8 +76,10 @@ def confidence(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
         for name, shares in _shares(routed, layer, "confidence").items():
             bins = shares.shape[1]
             middles = [(place + 0.5) / bins for place in range(bins)]
-            band = (_percent(shares.min(0)), _percent(shares.max(0))) if len(shares) > 1 else ()
-            marks.append(Line(name, styles[name], middles, _percent(shares.mean(0)), *band))
+            line = Line(name, styles[name], middles, _percent(shares.mean(0)))
+            if len(shares) > 1:
+                line = replace(line, low=_percent(shares.min(0)), high=_percent(shares.max(0)))
+            marks.append(line)
         sizes = {shares.shape[1] for shares in _shares(routed, layer, "load").values()}
         marks += [Upright(f"1/{size}", 1 / size) for size in sorted(sizes)]
         x = Axis("largest router probability", limits=(0.0, 1.0))
@@ -101,14 +106,16 @@ def _layers(runs: Sequence[Run]) -> list[str]:
 
 
 def _shares(runs: Sequence[Run], layer: str, key: str) -> dict[str, np.ndarray]:
-    """Rows of shares (one per seed) by setting; runs whose table has another length are left out."""
+    """Rows of shares, one per seed, by setting; a table of another length is left out."""
     found: dict[str, list[np.ndarray]] = {}
     for run in runs:
         for table in _tables(run):
             if table["layer"] == layer and np.sum(table.get(key, [])) > 0:
                 counts = np.asarray(table[key], dtype=float)
                 found.setdefault(run.setting, []).append(counts / counts.sum())
-    return {name: np.stack([r for r in rows if len(r) == len(rows[0])]) for name, rows in found.items()}
+    return {
+        name: np.stack([r for r in rows if len(r) == len(rows[0])]) for name, rows in found.items()
+    }
 
 
 def _by_row(counts: Sequence[Sequence[float]]) -> np.ndarray:

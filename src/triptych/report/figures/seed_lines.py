@@ -20,7 +20,9 @@ def seed_line(
     left out: a mean over fewer and fewer seeds would bend the line. One seed has no band.
     """
     curves = [run.curve for run in runs.of(setting) if {x, y, "epoch"} <= set(run.curve.columns)]
-    columns = [pd.DataFrame({"x": c[x].values, "y": c[y].values}, c["epoch"]) for c in curves]
+    columns = [
+        pd.DataFrame({"x": c[x].values, "y": c[y].values}, c["epoch"].tolist()) for c in curves
+    ]
     kept = [table.dropna() for table in columns if not table.dropna().empty]
     if not kept:
         return None

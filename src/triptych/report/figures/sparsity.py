@@ -19,8 +19,9 @@ def sparsity(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
     for name in dict.fromkeys(run.setting for run in sparse):
         layers = _densities([run for run in sparse if run.setting == name])
         means = [100 * float(np.mean(values)) for values in layers.values()]
-        marks.append(Bars(name, [styles[name].colour] * len(layers), list(layers), means))
-    pane = Pane("Density", Axis("layer", "category"), Axis("non-zero weights [%]"), marks)
+        colour = styles[name].colour
+        marks.append(Bars(name, colour, [colour] * len(layers), list(layers), means))
+    pane = Pane("", Axis("layer", "category"), Axis("non-zero weights [%]"), marks)
     caption = (
         "Share of weights that are not zero in each sparse layer, counted at the tested checkpoint "
         f"(mean over seeds); from {source(sparse)}."

@@ -1,0 +1,46 @@
+"""How hard the balance loss pushes the router, against the task."""
+
+from typing import Any, final
+
+import lightning as L
+import torch
+from torch.nn import functional as F
+
+from triptych.moe import MoE
+from triptych.training.moe import MoEModule
+
+
+@final
+class BalancePressure(L.Callback):
+    """Logs `train/moe/balance_pressure` once per epoch, from its first batch.
+
+    The norm of the weighted balance loss's gradient over that of the cross entropy, both with
+    respect to the router's parameters: above 1, balance decides where samples go. In the source
+    study it is 11 to 24 in early training. Other panels have no router and log nothing.
+    """
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Two more backward passes, with dropout drawn from a copy of the random state."""
+        if batch_idx > 0 or not isinstance(pl_module, MoEModule):
+            return
+        devices = [pl_module.device] if pl_module.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            pressure = balance_pressure(pl_module, batch[0], batch[1])
+        pl_module.log(
+            "train/moe/balance_pressure", pressure, on_step=False, on_epoch=True, sync_dist=True
+        )
+
+
+def balance_pressure(module: MoEModule, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The ratio of the two gradients' norms for a batch (B, D) with classes (B)."""
+    logits, decisions = module.network(x)
+    layers = (m for m in module.network.modules() if isinstance(m, MoE))
+    router = [p for layer in layers for p in layer.router.parameters()]
+    balance = module.balance_coef * module.mean_balance(decisions)
+    norms = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(loss, router, retain_graph=True)]).norm()
+        for loss in (balance, F.cross_entropy(logits, y))
+    ]
+    return norms[0] / norms[1]
