@@ -77,9 +77,7 @@ def interleave(
     return ratios(lambda: seconds(subject), lambda: seconds(baseline), rounds)
 
 
-def ratios(
-    subject: Callable[[], float], baseline: Callable[[], float], rounds: int
-) -> list[float]:
+def ratios(subject: Callable[[], float], baseline: Callable[[], float], rounds: int) -> list[float]:
     """Subject over baseline, once a round, after one warm-up of each. Both measure themselves.
 
     The two are timed next to each other, so a slow phase of the machine hits both, and they
