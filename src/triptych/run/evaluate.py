@@ -38,9 +38,7 @@ def load_checkpoint(path: str) -> dict[str, Any]:
 def evaluate(cfg: DictConfig) -> dict[str, float]:
     """Test metrics of `cfg.ckpt_path` on one device, printed beside those that the run logged."""
     if cfg.ckpt_path is None:
-        raise InvalidSetting(
-            "ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt"
-        )
+        raise InvalidSetting("ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt")
     checkpoint = load_checkpoint(cfg.ckpt_path)
     config = checkpoint[KEY]["config"]
     quieten()
