@@ -39,7 +39,7 @@ class Row:
         ratio: median over rounds of subject / baseline.
         low: lower end of the 95 % interval of that median.
         high: upper end.
-        goal: the ratio to reach.
+        goal: the ratio to reach; None for a row that only informs.
         better: which direction is good.
     """
 
@@ -49,12 +49,14 @@ class Row:
     ratio: float
     low: float
     high: float
-    goal: float
+    goal: float | None
     better: Literal["lower", "higher"] = "lower"
 
     @property
     def met(self) -> bool:
-        """Whether the whole interval lies on the good side of the goal."""
+        """Whether the whole interval lies on the good side of the goal, if there is one."""
+        if self.goal is None:
+            return True
         return self.high <= self.goal if self.better == "lower" else self.low >= self.goal
 
 
@@ -71,19 +73,24 @@ def arguments(description: str | None) -> argparse.Namespace:
 def interleave(
     subject: Callable[[], object], baseline: Callable[[], object], rounds: int
 ) -> list[float]:
-    """Time of subject over time of baseline, once a round, after one warm-up of each.
+    """Wall time of subject over wall time of baseline, once a round; see `ratios`."""
+    return ratios(lambda: seconds(subject), lambda: seconds(baseline), rounds)
+
+
+def ratios(subject: Callable[[], float], baseline: Callable[[], float], rounds: int) -> list[float]:
+    """Subject over baseline, once a round, after one warm-up of each. Both measure themselves.
 
     The two are timed next to each other, so a slow phase of the machine hits both, and they
     take turns in going first.
     """
-    for work in (subject, baseline):
-        seconds(work)
+    for measure in (subject, baseline):
+        measure()
     ratios = []
     for turn in range(rounds):
         if turn % 2:
-            denominator, numerator = seconds(baseline), seconds(subject)
+            denominator, numerator = baseline(), subject()
         else:
-            numerator, denominator = seconds(subject), seconds(baseline)
+            numerator, denominator = subject(), baseline()
         ratios.append(numerator / denominator)
     return ratios
 
@@ -130,7 +137,7 @@ def compare(
     subject: tuple[str, Callable[[], object]],
     baseline: tuple[str, Callable[[], object]],
     rounds: int,
-    goal: float,
+    goal: float | None,
 ) -> Row:
     """Measures the time of two named pieces of work and sums it up as one row."""
     ratio, low, high = median_interval(interleave(subject[1], baseline[1], rounds))
@@ -169,16 +176,22 @@ def markdown(report: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in (Row(**content) for content in report["rows"]):
-        sign = "<=" if row.better == "lower" else ">="
         lines.append(
             f"| {row.case} | {row.subject} | {row.baseline} | {row.ratio:.4g} "
-            f"| {row.low:.4g} to {row.high:.4g} | {sign} {row.goal:.4g} "
-            f"| {'yes' if row.met else 'no'} |"
+            f"| {row.low:.4g} to {row.high:.4g} | {_verdict(row)} |"
         )
     facts = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
     place = " · ".join(f"{key}: {value}" for key, value in report["machine"].items())
     lines += ["", f"{place}", "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
     return "\n".join(lines)
+
+
+def _verdict(row: Row) -> str:
+    """The goal and whether it is met, as two cells."""
+    if row.goal is None:
+        return "none | -"
+    sign = "<=" if row.better == "lower" else ">="
+    return f"{sign} {row.goal:.4g} | {'yes' if row.met else 'no'}"
 
 
 def commit() -> str:

@@ -5,13 +5,13 @@ from triptych.metrics import layer_densities
 from triptych.sparse import MaskedLinear
 
 
-def test_each_sparse_layer_is_counted_and_named_as_its_block():
+def test_each_sparse_layer_is_counted_and_named_by_its_block():
     masks = torch.eye(4, 8, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool)
     blocks = nn.ModuleDict({"net": nn.Sequential(MaskedLinear(masks[0]), nn.Linear(4, 4))})
     net = nn.ModuleDict({"blocks": blocks, "head": MaskedLinear(masks[1])})
     assert layer_densities(net) == [
-        {"layer": "net.0", "density": 0.125, "nonzeros": 4, "size": 32},
-        {"layer": "head", "density": 1.0, "nonzeros": 8, "size": 8},
+        {"layer": "net.1", "density": 0.125, "nonzeros": 4, "size": 32},
+        {"layer": "head.1", "density": 1.0, "nonzeros": 8, "size": 8},
     ]
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import torch
@@ -104,7 +104,12 @@ class Specialists(ExpertBank):
         check_dropout(dropout)
         half = d_hidden // 2
         shallow, deep = [d_in, d_hidden, half, d_out], [d_in, d_hidden, d_hidden, half, d_out]
-        designs = [(nn.Tanh, shallow), (nn.ReLU, deep), (nn.ReLU, shallow), (nn.ELU, shallow)]
+        designs: list[tuple[Callable[[], nn.Module], list[int]]] = [
+            (nn.Tanh, shallow),
+            (nn.ReLU, deep),
+            (nn.ReLU, shallow),
+            (nn.ELU, shallow),
+        ]
         self.experts = nn.ModuleList(
             _specialist(*designs[e % len(designs)], dropout) for e in range(num_experts)
         )
@@ -119,7 +124,9 @@ class Specialists(ExpertBank):
         return [_chain_cost(expert) for expert in self.experts]
 
 
-def _specialist(activation: type[nn.Module], widths: Sequence[int], dropout: float) -> nn.Module:
+def _specialist(
+    activation: Callable[[], nn.Module], widths: Sequence[int], dropout: float
+) -> nn.Module:
     chain: list[nn.Module] = []
     for layer, (d_in, d_out) in enumerate(itertools.pairwise(widths)):
         linear = nn.Linear(d_in, d_out)

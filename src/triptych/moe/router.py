@@ -48,9 +48,10 @@ class MLPScores(nn.Sequential):
         super().__init__(
             nn.Linear(d_in, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, num_experts)
         )
-        for layer in (self[0], self[3]):
-            nn.init.normal_(layer.weight, std=0.1)
-            nn.init.zeros_(layer.bias)
+        for layer in self:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.1)
+                nn.init.zeros_(layer.bias)
 
 
 @final

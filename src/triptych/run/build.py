@@ -1,18 +1,62 @@
 """Configuration in, objects out: the one place that calls `instantiate`."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
 from triptych.seeds import derive
-from triptych.training import ClassifierModule
+from triptych.tracking import config_for_loggers
+from triptych.training import ClassifierModule, ConfigInCheckpoint, Meter, Progress
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """All objects of one run, ready to fit."""
+
+    trainer: Trainer
+    module: ClassifierModule
+    data: ClassificationData
+    meter: Meter
+    checkpoint: ModelCheckpoint
+
+
+def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
+    """A whole run from its configuration; the loggers are open and know the settings.
+
+    Args:
+        config: plain and resolved.
+        folder: where Lightning writes what has no other place.
+        title: what the progress line calls the run.
+
+    Raises:
+        InvalidSetting: if something cannot be built, or nothing keeps the best checkpoint.
+    """
+    data = build_data(config)
+    settings = config["trainer"]
+    if isinstance(settings["devices"], int) and settings["devices"] > 1:
+        data.check_batch(settings["devices"] * settings.get("num_nodes", 1))
+    module = build_module(config, data)
+    meter = Meter()
+    named = build_named(config["callbacks"])
+    kept = [c for c in named.values() if isinstance(c, ModelCheckpoint) and c.monitor is not None]
+    if len(kept) != 1:
+        raise InvalidSetting(f"callbacks: {len(kept)} checkpoints have a monitor; exactly one must")
+    loggers = list(build_named(config["logger"]).values())
+    callbacks = [*named.values(), meter, ConfigInCheckpoint(dict(config)), Progress(title)]
+    trainer = build_trainer(config, callbacks, loggers, folder)
+    for logger in loggers:
+        logger.log_hyperparams(config_for_loggers(config))
+    return Job(trainer, module, data, meter, kept[0])
 
 
 def construct(node: Mapping[str, Any]) -> Any:

@@ -11,12 +11,11 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning.pytorch.utilities import rank_zero_only
 
 from triptych import result as results
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.result import Result
-from triptych.run.facts import config_hash, git_state, now, versions
+from triptych.run.facts import config_hash, git_state, is_first_rank, now, versions
 from triptych.tracking import close_run
 
 
@@ -65,7 +64,7 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
     except BaseException as error:
         result.status = "failed"
         _note(result, error)
-        if in_sweep and rank_zero_only.rank == 0:
+        if in_sweep and is_first_rank():
             print(f"failed {' '.join(result.overrides)}: {error}", file=sys.stderr)
         raise
     finally:
@@ -85,5 +84,5 @@ def _note(result: Result, error: BaseException) -> None:
 
 
 def _write(result: Result, folder: Path) -> None:
-    if rank_zero_only.rank == 0:
+    if is_first_rank():
         results.write(result, folder)

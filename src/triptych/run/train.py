@@ -8,20 +8,17 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import Trainer
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import ClassificationData
 from triptych.result import Result
-from triptych.run.build import build_data, build_module, build_named, build_trainer
+from triptych.run.build import Job, build_job
 from triptych.run.checks import check
-from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
+from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
 from triptych.run.threads import threads_for
 from triptych.sweep import title
-from triptych.tracking import config_for_loggers
-from triptych.training import ClassifierModule, ConfigInCheckpoint, Meter, Progress
+from triptych.training import ClassifierModule
 
 
 def train(cfg: DictConfig) -> float | None:
@@ -37,25 +34,14 @@ def train(cfg: DictConfig) -> float | None:
     with recorded(result, folder):
         check(config)
         quieten()
-        data = build_data(config)
-        trainer_settings = config["trainer"]
-        if isinstance(trainer_settings["devices"], int) and trainer_settings["devices"] > 1:
-            data.check_batch(trainer_settings["devices"] * trainer_settings.get("num_nodes", 1))
-        module = build_module(config, data)
-        if rank_zero_only.rank == 0:
+        job = build_job(config, str(folder), title(result))
+        if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
-        meter = Meter()
-        named = build_named(config["callbacks"])
-        loggers = list(build_named(config["logger"]).values())
-        callbacks = [*named.values(), meter, ConfigInCheckpoint(config), Progress(title(result))]
-        trainer = build_trainer(config, callbacks, loggers, str(folder))
-        for logger in loggers:
-            logger.log_hyperparams(config_for_loggers(config))
-        _fit_and_test(trainer, module, data, config["ckpt_path"], result)
-        result.samples_per_s = meter.samples / meter.seconds if meter.seconds else 0.0
+        _fit_and_test(job, config["ckpt_path"], result)
+        result.samples_per_s = job.meter.samples / job.meter.seconds if job.meter.seconds else 0.0
     if result.status != "finished":
         return None
-    if rank_zero_only.rank == 0:
+    if is_first_rank():
         print(f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}")
     return result.metrics["best"]["val/acc"]
 
@@ -77,13 +63,8 @@ def prepare_cpu(module: ClassifierModule, data: ClassificationData, processes: i
     torch.set_num_threads(threads_for(flops_per_step, processes))
 
 
-def _fit_and_test(
-    trainer: Trainer,
-    module: ClassifierModule,
-    data: ClassificationData,
-    ckpt_path: str | None,
-    result: Result,
-) -> None:
+def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
+    trainer, module, data = job.trainer, job.module, job.data
     prepare_cpu(module, data, trainer.world_size)
     device = trainer.strategy.root_device
     reset_peak_memory(device)
@@ -92,10 +73,8 @@ def _fit_and_test(
     fitted = time.perf_counter()
     result.epochs, result.steps = trainer.current_epoch, trainer.global_step
     result.metrics["final"] = plain(trainer.callback_metrics)
-    checkpoint = trainer.checkpoint_callback
-    assert checkpoint is not None
-    best = str(checkpoint.best_model_path)
-    result.metrics["best"] = {checkpoint.monitor: float(checkpoint.best_model_score)}
+    best = str(job.checkpoint.best_model_path)
+    result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
     result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best
     result.seconds |= {"fit": fitted - begin, "test": time.perf_counter() - fitted}

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -79,7 +80,7 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The given recipes; a plateau schedule watches `val/loss`."""
         optimizer = self.make_optimizer(self.parameters())
         schedule = self.make_scheduler(optimizer)
