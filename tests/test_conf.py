@@ -79,7 +79,7 @@ def test_the_tree_is_found() -> None:
 
 @pytest.mark.parametrize("overrides", [(), *CHOICES], ids=" ".join)
 def test_each_file_composes_and_its_arguments_fit_the_code(overrides: tuple[str, ...]) -> None:
-    """What a model is made of are recipes: a nested node built once would be shared by all blocks."""
+    """A model is made of recipes: a nested node that is built once would be in all blocks."""
     config = composed(*overrides)
     found = dict(targets(config))
     assert {"data", "model.panel", "model.module", "optimizer", "trainer"} <= found.keys()

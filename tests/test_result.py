@@ -20,7 +20,7 @@ FULL = Result(
     config={"model": {"top_k": 2, "lr": 1e-3}, "none": None},
     metrics={"best": {"val/acc": 0.5}, "test": {"test/acc/family/cubic": math.nan}},
     tables={"confusion": [[1, 2], [3, 4]]},
-    error={"type": "ValueError", "message": "é − x", "traceback": ""},
+    error={"type": "ValueError", "message": "é ✓ x", "traceback": ""},
 )
 
 
