@@ -10,6 +10,7 @@ from triptych.sparse import SparseLinear
 def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
     """Exact counts of each sparse layer: name, density, non-zeros and places of its matrix.
 
+    Counted from the masks that the layers multiply with, not from the sparsity asked for.
     A layer is named by the block that it is in and its number among the block's sparse layers,
     as in `block_0.1`.
     """
