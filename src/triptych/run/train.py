@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import ClassificationData
+from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import build_data, build_module, build_named, build_trainer
 from triptych.run.checks import check
@@ -87,6 +88,7 @@ def _fit_and_test(
     prepare_cpu(module, data, trainer.world_size)
     device = trainer.strategy.root_device
     reset_peak_memory(device)
+    ready()
     begin = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()
