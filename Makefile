@@ -11,7 +11,7 @@ install: $(READY)  ## make .venv with the tested versions
 # Redone only when what is installed could change.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
 compare: $(READY)  ## train dense, sparse and MoE over 3 seeds; table and reports/compare/index.html

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from triptych.errors import InvalidSetting
+from triptych.run.checkpoint import check_resumable
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -21,21 +21,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
     if config["ckpt_path"] is not None:
-        checkpoint_file(config["ckpt_path"])
-
-
-def checkpoint_file(path: str) -> Path:
-    """The checkpoint at `path`.
-
-    Raises:
-        InvalidSetting: if there is no such file.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise InvalidSetting(
-            f"ckpt_path={path}: there is no such file; checkpoints are in RUN/checkpoints/"
-        )
-    return file
+        check_resumable(config["ckpt_path"], config)
 
 
 def _check_knobs(model: Mapping[str, Any]) -> None:

@@ -57,13 +57,12 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         if not in_sweep:
             raise
         print(f"skipped {' '.join(result.overrides)}: {error}", file=sys.stderr)
-    except KeyboardInterrupt as error:
-        result.status = "interrupted"
-        _note(result, error)
-        raise
     except BaseException as error:
-        result.status = "failed"
+        interrupted = _is_interrupt(error)
+        result.status = "interrupted" if interrupted else "failed"
         _note(result, error)
+        if interrupted:
+            raise KeyboardInterrupt from error
         if in_sweep and is_first_rank():
             print(f"failed {' '.join(result.overrides)}: {error}", file=sys.stderr)
         raise
@@ -72,6 +71,12 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         result.seconds["total"] = time.perf_counter() - begin
         _write(result, folder)
         close_run(exit_code)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it was Ctrl-C; inside a trainer, Lightning turns that into a plain exit."""
+    causes = (error, error.__context__) if isinstance(error, SystemExit) else (error,)
+    return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
 
 
 def _note(result: Result, error: BaseException) -> None:

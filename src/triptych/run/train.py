@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import ClassificationData
+from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
 from triptych.run.checks import check
@@ -68,6 +69,7 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     prepare_cpu(module, data, trainer.world_size)
     device = trainer.strategy.root_device
     reset_peak_memory(device)
+    ready()
     begin = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()

@@ -44,7 +44,9 @@ class Meter(L.Callback):
             {
                 "time/train_s": self.seconds,
                 "compute/train_flops": 3 * cost.flops * self.samples,
+                "compute/flops_per_sample": cost.flops,
                 "params/active": cost.params_active,
+                "params/total": cost.params_total,
                 "lr": trainer.optimizers[0].param_groups[0]["lr"],
             },
             sync_dist=True,

@@ -10,7 +10,6 @@ from rich.progress import (
     MofNCompleteColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
@@ -37,12 +36,10 @@ class Progress(L.Callback):
         if not self.console.is_terminal:
             self.console.print(f"{self.title}: {trainer.max_epochs} epochs", highlight=False)
             return
-        self._bars = Bars(
+        self._bars = Bars(  # fits in 80 characters
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=14),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
@@ -81,5 +78,5 @@ class Progress(L.Callback):
 
 
 def _numbers(metrics: Any) -> str:
-    shown = ((k, metrics.get(k)) for k in ("val/loss", "val/acc"))
-    return "  ".join(f"{key} {float(value):.4f}" for key, value in shown if value is not None)
+    accuracy = metrics.get("val/acc")
+    return "" if accuracy is None else f"val/acc {float(accuracy):.4f}"
