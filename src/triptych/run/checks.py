@@ -41,11 +41,14 @@ def _check_devices(trainer: Mapping[str, Any]) -> None:
         raise InvalidSetting(
             f"trainer.accelerator={accelerator}: torch sees no GPU here; use trainer=cpu"
         )
-    if not isinstance(devices, int):
+    if not isinstance(devices, int | float):
         return
-    if devices < 1 and devices != -1:
-        raise InvalidSetting(f"trainer.devices={devices} must be at least 1")
     on_gpu = wants_gpu or (accelerator == "auto" and gpus > 0)
+    every_gpu = on_gpu and devices == -1
+    if isinstance(devices, float) or (devices < 1 and not every_gpu):
+        raise InvalidSetting(
+            f"trainer.devices={devices} must be a whole number of at least 1, or -1 for all GPUs"
+        )
     if on_gpu and devices > gpus:
         raise InvalidSetting(
             f"trainer.devices={devices}: this machine has {gpus} GPUs; ask for at most {gpus}"

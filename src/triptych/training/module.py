@@ -186,7 +186,8 @@ class ClassifierModule(L.LightningModule, ABC):
     def _refuse_nan(self, since: int) -> None:
         bad = ~torch.isfinite(torch.stack(self._losses[since:]))
         if bad.any():
-            step = self._first_step + since + int(bad.int().argmax())
+            batch = since + int(bad.int().argmax())
+            step = self._first_step + batch // self.trainer.accumulate_grad_batches
             raise TrainingDiverged(
                 f"the training loss is not a finite number at step {step}"
                 f" (epoch {self.current_epoch}): lower model.lr or model.clip"

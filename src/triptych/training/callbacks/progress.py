@@ -34,10 +34,10 @@ class Progress(L.Callback):
         if not trainer.is_global_zero:
             return
         if not self.console.is_terminal:
-            self.console.print(f"{self.title}: {trainer.max_epochs} epochs", highlight=False)
+            self._say(f"{trainer.max_epochs} epochs")
             return
         self._bars = Bars(  # fits in 80 characters
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=14),
             MofNCompleteColumn(),
             TextColumn("left"),
@@ -57,9 +57,7 @@ class Progress(L.Callback):
         if self._bars is not None:
             self._bars.update(self._task, completed=epoch, numbers=numbers)
         elif trainer.is_global_zero and epoch % max(epochs // 4, 1) == 0:
-            self.console.print(
-                f"{self.title}: epoch {epoch} of {epochs}, {numbers}", highlight=False
-            )
+            self._say(f"epoch {epoch} of {epochs}, {numbers}")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Closes it."""
@@ -70,6 +68,10 @@ class Progress(L.Callback):
     ) -> None:
         """Closes it, so that the error line stands alone."""
         self._close()
+
+    def _say(self, text: str) -> None:
+        # Whole and as it is: rich would fold long lines, and take [a] in an override for a style.
+        self.console.print(f"{self.title}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _close(self) -> None:
         if self._bars is not None:
