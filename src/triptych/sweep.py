@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from triptych import result as results
 from triptych.result import Result
@@ -30,9 +30,11 @@ class SweepCallback(Callback):
         """Writes `sweep.json`: number of jobs and where the page goes."""
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        overrides = list(config.hydra.overrides.task)
-        params = config.hydra.sweeper.get("params") or {}
-        swept = [f"{k}={v}" for k, v in params.items()] + overrides
+        # As typed: references such as ${hydra:job.num} have a value inside a job only.
+        hydra = config.hydra
+        overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+        sweeper: Any = OmegaConf.to_container(hydra.sweeper, resolve=False)
+        swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
         content = {
             "jobs": count_jobs(swept, GlobalHydra.instance().config_loader()),
             "report": config.sweep.report or str(folder / "report"),

@@ -25,12 +25,3 @@ class AtBirth(L.Callback):
     def __init__(self, seed: int) -> None:
         if seed == 0 and os.environ.get("LOCAL_RANK") == "1":
             raise RuntimeError(PLANNED)
-
-
-class Slow(L.Callback):
-    """Every epoch takes a tenth of a second longer, so that a test can interrupt a run."""
-
-    def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        import time
-
-        time.sleep(0.1)

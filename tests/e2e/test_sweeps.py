@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -63,7 +64,8 @@ def test_a_sweep_ends_in_a_table_and_a_page(mixed: Outcome) -> None:
     assert mixed.out.rstrip().endswith(f"Report: {report}/index.html\n6 done")
     held = {p.name for p in report.iterdir()}
     assert held >= {"table.csv", "table.md", "runs.csv", "curves.csv", "index.html", "figures"}
-    assert len(pd.read_csv(report / "runs.csv")) == 6
+    # Three jobs of a panel compute the same thing, and a report counts such runs once.
+    assert pd.read_csv(report / "runs.csv")["name"].tolist() == ["ffn-s0", "moe-s0"]
     assert len(list((report / "figures").glob("*.png"))) > 0
 
 
@@ -85,7 +87,9 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(with_failure: Outcome) ->
     assert bad.error["type"] == "TrainingDiverged"
     assert "not a finite number at step" in bad.error["message"]
     assert bad.metrics.get("test") is None
-    assert "failed debug=fast logger=csv model.lr=1e9: the training loss" in with_failure.err
+    assert (
+        "failed debug=fast logger=csv model.lr=1000000000.0: the training loss" in with_failure.err
+    )
 
 
 def test_a_failed_job_makes_the_sweep_fail_and_shows_in_its_last_line(
@@ -137,6 +141,4 @@ def test_a_rank_that_fails_takes_only_its_own_job_with_it(
 
 def path_to_bombs() -> str:
     """The module path, with the callbacks that fail on purpose in front of what there is."""
-    import os
-
     return os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
