@@ -49,6 +49,7 @@ class Case:
     Attributes:
         name: of the net.
         overrides: what makes `train.py` train it.
+        samples: for training; a quarter of it for validation.
         epochs: training epochs.
         rounds: how often both are timed.
         own_net: whether the bare loop trains our net too, which leaves the framework alone, or
@@ -58,13 +59,14 @@ class Case:
 
     name: str
     overrides: Sequence[str]
+    samples: int
     epochs: int
     rounds: int
     own_net: bool
     goal: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.epochs} epochs"
+        return f"{self.name}, {self.samples:,} samples, epochs: {self.epochs}"
 
 
 @contextmanager
@@ -75,6 +77,8 @@ def composed(case: Case) -> Iterator[dict[str, Any]]:
             "hydra.mode=RUN",
             f"hydra.runtime.output_dir={folder}",
             f"logger.wandb.folder={folder}",
+            f"data.n_train={case.samples}",
+            f"data.n_val={case.samples // 4}",
             f"trainer.max_epochs={case.epochs}",
         ]
         cfg = compose("train", [*fixed, *ALL_ON, *case.overrides], return_hydra_config=True)
@@ -179,7 +183,8 @@ def evaluate(net: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
 
 def cases(quick: bool) -> list[Case]:
     """What is compared; only the first has a goal."""
-    epochs, few, rounds = (5, 1, 6) if quick else (100, 10, 9)
+    epochs, rounds = (5, 6) if quick else (100, 9)
+    few_samples, few_epochs = (1000, 1) if quick else (8000, 10)
     nets = {
         "notebook moe": ["model=notebook_moe", "data=multimodal_source"],
         "residual ffn": ["model=ffn"],
@@ -187,8 +192,12 @@ def cases(quick: bool) -> list[Case]:
         "residual moe": ["model=moe"],
     }
     source = ["model=notebook_ffn", "data=multimodal_source"]
-    first = Case("notebook ffn", source, epochs, rounds, own_net=False, goal=1.6)
-    return [first, *(Case(n, o, few, rounds, own_net=True) for n, o in nets.items())]
+    first = Case("notebook ffn", source, 8000, epochs, rounds, own_net=False, goal=1.6)
+    others = [
+        Case(name, overrides, few_samples, few_epochs, rounds, own_net=True)
+        for name, overrides in nets.items()
+    ]
+    return [first, *others]
 
 
 def measure(case: Case) -> Row:

@@ -8,6 +8,7 @@ from triptych.training.ffn import FFNModule
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
+from triptych.training.unprofiled import Unprofiled
 
 __all__ = [
     "BalancePressure",
@@ -18,4 +19,5 @@ __all__ = [
     "MoEModule",
     "Progress",
     "SparseModule",
+    "Unprofiled",
 ]
