@@ -26,7 +26,8 @@ def setting_key(result: Result) -> Key:
 def setting_labels(keys: Iterable[Key]) -> dict[Key, str]:
     """A short label for each setting; overrides that all of them share are left out.
 
-    A label is the panel (or the `model=` that was typed) and the last part of each key (the whole key where two would look alike).
+    A label is the panel (or the `model=` that was typed) and the last part of each key (the whole
+    key where two would look alike).
 
     >>> list(setting_labels([("moe", (("model.top_k", "2"), ("trainer.max_epochs", "3"))),
     ...                      ("ffn", (("trainer.max_epochs", "3"),))]).values())
