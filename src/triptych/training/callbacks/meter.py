@@ -4,6 +4,7 @@ import time
 from typing import Any, final
 
 import lightning as L
+import torch
 
 from triptych.training.module import ClassifierModule
 
@@ -61,6 +62,8 @@ class Meter(L.Callback):
         self.seconds, self.samples = state_dict["seconds"], state_dict["samples"]
 
     def _stop(self) -> None:
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # else the clock stops before the work does
         if self._since is not None:
             self.seconds += time.perf_counter() - self._since
             self._since = None
