@@ -22,7 +22,7 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(FAST),-m 'not slow')
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(FAST),-m 'not slow')
 
 system:  ## install chromium and g++ with apt, for the tests that open pages and compile
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \

@@ -35,7 +35,10 @@ def test_two_processes_write_one_folder_and_end(two_processes: Outcome, shared: 
     assert two_processes.result.device["processes"] == 2
     assert two_processes.out.count("test accuracy") == 1
     assert two_processes.err.count("epoch 2 of 2") == 1
-    assert {p.name for p in shared.place.iterdir() if p.is_dir()} - {"wandb-home"} == {"run", "logs"}
+    assert {p.name for p in shared.place.iterdir() if p.is_dir()} - {"wandb-home"} == {
+        "run",
+        "logs",
+    }
     assert len(list(shared.place.rglob("result.json"))) == 1
     assert not survivors(two_processes.mark)
 

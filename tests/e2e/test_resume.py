@@ -83,7 +83,9 @@ def same(first: Any, second: Any) -> None:
     one, two = flat(first), flat(second)
     assert one.keys() == two.keys()
     for path, value in one.items():
-        equal = torch.equal(value, two[path]) if isinstance(value, torch.Tensor) else value == two[path]
+        equal = (
+            torch.equal(value, two[path]) if isinstance(value, torch.Tensor) else value == two[path]
+        )
         assert equal, path
 
 

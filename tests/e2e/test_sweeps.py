@@ -87,7 +87,9 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(with_failure: Outcome) ->
     assert bad.error["type"] == "TrainingDiverged"
     assert "not a finite number at step" in bad.error["message"]
     assert bad.metrics.get("test") is None
-    assert "failed debug=fast logger=csv model.lr=1000000000.0: the training loss" in with_failure.err
+    assert (
+        "failed debug=fast logger=csv model.lr=1000000000.0: the training loss" in with_failure.err
+    )
 
 
 def test_a_failed_job_makes_the_sweep_fail_and_shows_in_its_last_line(

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych.config import register
-from triptych.launch.ddp import ENTRY, JobFailed, Stopped
+from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
+from triptych.launch.stopping import JobFailed, Stopped
 from triptych.sweep import SweepCallback, finish
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def command(job: Callable[[], None]) -> int:
+def command(job: Callable[..., object]) -> int:
     """Runs a `@hydra.main` function and says in one line what went wrong, if anything did.
 
     A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
@@ -43,7 +44,10 @@ def command(job: Callable[[], None]) -> int:
         if line is None or wants_traceback:
             traceback.print_exception(error)
             line = line or f"{type(error).__name__}: {error}"
-        print(f"rank {os.environ['LOCAL_RANK']}: {line}" if is_rank else f"error: {line}", file=sys.stderr)
+        print(
+            f"rank {os.environ['LOCAL_RANK']}: {line}" if is_rank else f"error: {line}",
+            file=sys.stderr,
+        )
     for folder in SweepCallback.started:
         code = max(code, min(finish(folder), 1))
     return code

@@ -63,7 +63,8 @@ def _unknown_key(key: str, conf: Path) -> str:
                     f" it has {', '.join(map(str, knobs))}{_nearest(knob, list(map(str, knobs)))}"
                 )
         cfg = compose("train")
-    return f"unknown key '{key}'{_nearest(key, list(_keys(cfg)))}; `python train.py --cfg job` shows all"
+    nearest = _nearest(key, list(_keys(cfg)))
+    return f"unknown key '{key}'{nearest}; `python train.py --cfg job` shows all"
 
 
 def _panels() -> list[str]:

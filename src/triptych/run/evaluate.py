@@ -28,7 +28,7 @@ def load_checkpoint(path: str) -> dict[str, Any]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or ["it ends too soon"])[0]
         raise InvalidSetting(f"ckpt_path={path}: not a readable checkpoint ({reason})") from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise InvalidSetting(f"ckpt_path={path}: no configuration inside, not made by train.py")
@@ -38,7 +38,9 @@ def load_checkpoint(path: str) -> dict[str, Any]:
 def evaluate(cfg: DictConfig) -> dict[str, float]:
     """Test metrics of `cfg.ckpt_path` on one device, printed beside those that the run logged."""
     if cfg.ckpt_path is None:
-        raise InvalidSetting("ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt")
+        raise InvalidSetting(
+            "ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt"
+        )
     checkpoint = load_checkpoint(cfg.ckpt_path)
     config = checkpoint[KEY]["config"]
     quieten()
