@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych.config import register
-from triptych.launch.ddp import ENTRY, JobFailed, Stopped
+from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
+from triptych.launch.stopping import JobFailed, Stopped
 from triptych.sweep import SweepCallback, finish
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def command(job: Callable[[], None]) -> int:
+def command(job: Callable[..., object]) -> int:
     """Runs a `@hydra.main` function and says in one line what went wrong, if anything did.
 
     A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
