@@ -11,7 +11,7 @@ install: $(READY)  ## make .venv with the tested versions
 # Redone only when what is installed could change.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
 compare: $(READY)  ## train dense, sparse and MoE over 3 seeds; table and reports/compare/index.html
@@ -22,7 +22,7 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(FAST),-m 'not slow')
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(FAST),-m 'not slow')
 
 system:  ## install chromium and g++ with apt, for the tests that open pages and compile
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \

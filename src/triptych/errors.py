@@ -11,3 +11,13 @@ class IncompatibleSettings(InvalidSetting):
 
 class TrainingDiverged(ArithmeticError):
     """The loss stopped being a finite number; the message names the step."""
+
+
+def check_dropout(probability: float) -> None:
+    """Refuses a dropout that no layer can have.
+
+    Raises:
+        InvalidSetting: if it is outside [0, 1).
+    """
+    if not 0 <= probability < 1:
+        raise InvalidSetting(f"dropout must be in [0, 1), got {probability}")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 SCHEMA = 1
 FILE = "result.json"
@@ -82,6 +82,8 @@ def read(path: Path) -> Result:
         content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content.get("schema") != SCHEMA:
             raise ValueError(f"schema {content.get('schema')!r}, expected {SCHEMA}")
+        if content.get("status") not in get_args(Status):
+            raise ValueError(f"status {content.get('status')!r} is none of {get_args(Status)}")
         return Result(**content)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is not a result of a run: {error}") from error

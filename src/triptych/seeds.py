@@ -1,4 +1,4 @@
-"""One seed, many independent streams: data, initialisation, order, mask and dropout never share one."""
+"""One seed, many independent streams: data, weights, order, masks and dropout never share one."""
 
 import hashlib
 

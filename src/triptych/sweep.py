@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from triptych import result as results
 from triptych.result import Result
@@ -28,10 +30,13 @@ class SweepCallback(Callback):
         """Writes `sweep.json`: number of jobs and where the page goes."""
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        overrides = list(config.hydra.overrides.task)
-        params = config.hydra.sweeper.get("params") or {}
+        # As typed: references such as ${hydra:job.num} have a value inside a job only.
+        hydra = config.hydra
+        overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+        sweeper: Any = OmegaConf.to_container(hydra.sweeper, resolve=False)
+        swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
         content = {
-            "jobs": count_jobs([f"{k}={v}" for k, v in params.items()] + overrides),
+            "jobs": count_jobs(swept, GlobalHydra.instance().config_loader()),
             "report": config.sweep.report or str(folder / "report"),
             "overrides": overrides,
         }
@@ -39,13 +44,17 @@ class SweepCallback(Callback):
         SweepCallback.started.append(folder)
 
 
-def count_jobs(overrides: list[str]) -> int:
+def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
     """The number of combinations that overrides with several values make; the last of a key wins.
+
+    Args:
+        overrides: as typed.
+        loader: knows the options of each group, which `model=glob(*)` asks for.
 
     >>> count_jobs(["model=ffn,moe", "seed=range(3)", "model.lr=0.1"])
     6
     """
-    parsed = OverridesParser.create().parse_overrides(overrides)
+    parsed = OverridesParser.create(loader).parse_overrides(overrides)
     choices = {
         o.get_key_element(): sum(1 for _ in o.sweep_iterator()) if o.is_sweep_override() else 1
         for o in parsed

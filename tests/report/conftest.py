@@ -102,7 +102,7 @@ def fake_curve(result: Result, epochs: int = 12) -> pd.DataFrame:
     epoch = np.arange(epochs)
     rise = 1 - np.exp(-(epoch + 1) / (2 + 0.3 * result.seed))
     accuracy = result.metrics.get("final", {}).get("val/acc", 0.5) * rise
-    return pd.DataFrame(
+    curve = pd.DataFrame(
         {
             "step": 100 * (epoch + 1),
             "epoch": epoch,
@@ -116,6 +116,9 @@ def fake_curve(result: Result, epochs: int = 12) -> pd.DataFrame:
             "params/active": result.cost.get("params_active", 0.0) * (1 + 0.02 * np.sin(epoch)),
         }
     )
+    if result.panel == "moe":
+        curve["train/moe/balance_loss"] = 1 + 0.2 / (epoch + 1 + result.seed)
+    return curve
 
 
 @pytest.fixture(scope="session")

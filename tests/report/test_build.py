@@ -7,6 +7,7 @@ import pytest
 
 from triptych.errors import InvalidSetting
 from triptych.report.build import build_report
+from triptych.report.figures import charts
 
 
 def test_a_report_leaves_page_tables_and_figures(nine_runs: Path, tmp_path: Path):
@@ -14,7 +15,8 @@ def test_a_report_leaves_page_tables_and_figures(nine_runs: Path, tmp_path: Path
     report = build_report([nine_runs], out)
     assert report.page == out / "index.html"
     assert report.headline.text.startswith("moe is ahead of ffn")
-    assert len(list((out / "figures").glob("*.png"))) == 11
+    drawn = charts(report.runs, report.headline.comparisons)
+    assert {p.stem for p in (out / "figures").glob("*.png")} == {chart.name for chart in drawn}
     with (out / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["setting"], row["runs"]) for row in rows] == [

@@ -40,3 +40,8 @@ def test_two_knobs_with_the_same_end_keep_their_whole_names():
 def test_the_task_is_what_chooses_the_data():
     key = key_of("ffn", "data=clusters", "data.num_groups=4", "database=1", "model.lr=1")
     assert task_of(key) == "data=clusters, data.num_groups=4"
+
+
+def test_another_configuration_of_a_panel_is_called_by_its_own_name():
+    keys = [key_of("moe", "model=notebook_moe", "seed=1"), key_of("ffn", "model=ffn")]
+    assert list(setting_labels(keys).values()) == ["notebook_moe", "ffn"]

@@ -30,7 +30,9 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if len(dropouts) != len(layers) - 1:
-            raise ValueError(f"{len(layers)} layers need {len(layers) - 1} dropouts, got {dropouts}")
+            raise ValueError(
+                f"{len(layers)} layers need {len(layers) - 1} dropouts, got {dropouts}"
+            )
         chain: list[nn.Module] = [layers[0]]
         for layer, dropout in zip(layers[1:], dropouts, strict=True):
             chain.append(activation())

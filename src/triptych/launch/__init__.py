@@ -2,5 +2,6 @@
 
 from triptych.launch.command import command
 from triptych.launch.ddp import isolated_job
+from triptych.launch.ranks import ready
 
-__all__ = ["command", "isolated_job"]
+__all__ = ["command", "isolated_job", "ready"]

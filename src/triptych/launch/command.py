@@ -31,7 +31,8 @@ def command(job: Callable[[], None]) -> int:
     try:
         job()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if not is_rank:
+            print("interrupted", file=sys.stderr)
         code = 130
     except JobFailed:
         code = 1
@@ -42,8 +43,10 @@ def command(job: Callable[[], None]) -> int:
         if line is None or wants_traceback:
             traceback.print_exception(error)
             line = line or f"{type(error).__name__}: {error}"
-        if not is_rank:
-            print(f"error: {line}", file=sys.stderr)
+        print(
+            f"rank {os.environ['LOCAL_RANK']}: {line}" if is_rank else f"error: {line}",
+            file=sys.stderr,
+        )
     for folder in SweepCallback.started:
         code = max(code, min(finish(folder), 1))
     return code

@@ -7,15 +7,15 @@ after the job its processes, process group and variables are gone.
 """
 
 import os
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+
+from triptych.launch.ranks import Ranks
 
 ENTRY = "TRIPTYCH_ENTRY_SCRIPT"
 DDP_VARIABLES = (
@@ -27,7 +27,6 @@ DDP_VARIABLES = (
     "PL_GLOBAL_SEED",
     "PL_SEED_WORKERS",
 )
-OBSERVER = "child-process-observer"  # the name of Lightning's thread
 
 
 def child_command(local_rank: int) -> tuple[list[str], str]:
@@ -85,44 +84,32 @@ def _own_processes() -> Iterator[None]:
     # Private names of Lightning 2.6, which a test watches. Patched in here, not at import:
     # workers of the joblib and submitit launchers never run the top level of train.py.
     modules: tuple[Any, ...] = (fabric, pytorch)
-    stock = [module._hydra_subprocess_cmd for module in modules]
+    stock = [(m._hydra_subprocess_cmd, m._launch_process_observer) for m in modules]
     before = {name: os.environ.get(name) for name in DDP_VARIABLES}
+    ranks = Ranks() if "LOCAL_RANK" not in os.environ else None
     for module in modules:
         module._hydra_subprocess_cmd = child_command
-    patience = 1.0
+        if ranks is not None:
+            module._launch_process_observer = ranks.watch
+    patience_s = 1.0
     try:
         yield
-        patience = 30.0
+        patience_s = 30.0
     finally:
-        _reap_children(patience)
+        if ranks is not None:
+            ranks.end(patience_s)
         _leave_process_group()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        for module, function in zip(modules, stock, strict=True):
-            module._hydra_subprocess_cmd = function
+        _restore(before)
+        for module, functions in zip(modules, stock, strict=True):
+            module._hydra_subprocess_cmd, module._launch_process_observer = functions
 
 
-def _reap_children(patience: float) -> None:
-    """Waits for the other ranks, then ends them.
-
-    Lightning's observer would answer a failed rank by killing this process, and with it the
-    whole sweep; so it is disarmed first.
-    """
-    for thread in threading.enumerate():
-        if thread.name != OBSERVER:
-            continue
-        observer: Any = thread
-        children: list[subprocess.Popen[bytes]] = list(observer._child_processes)
-        observer._child_processes = []
-        for child in children:
-            try:
-                child.wait(timeout=patience)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+def _restore(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _leave_process_group() -> None:

@@ -63,13 +63,15 @@ def _unknown_key(key: str, conf: Path) -> str:
                     f" it has {', '.join(map(str, knobs))}{_nearest(knob, list(map(str, knobs)))}"
                 )
         cfg = compose("train")
-    return f"unknown key '{key}'{_nearest(key, list(_keys(cfg)))}; `python train.py --cfg job` shows all"
+    near = _nearest(key, list(_keys(cfg)))
+    return f"unknown key '{key}'{near}; `python train.py --cfg job` shows all"
 
 
 def _panels() -> list[str]:
     """The panels that the command line asks for."""
     given = [a for a in sys.argv[1:] if a.startswith("model=")]
-    parsed = OverridesParser.create().parse_overrides(given[-1:])
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    parsed = parser.parse_overrides(given[-1:])
     for override in parsed:
         if override.is_sweep_override():
             return [str(choice) for choice in override.sweep_string_iterator()]

@@ -1,5 +1,7 @@
 """How sparse a net is, layer by layer."""
 
+from collections import Counter
+
 from torch import nn
 
 from triptych.sparse import SparseLinear
@@ -8,17 +10,22 @@ from triptych.sparse import SparseLinear
 def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
     """Exact counts of each sparse layer: name, density, non-zeros and places of its matrix.
 
-    Counted from the weights that are in use, so a mask that leaks would show.
+    Counted from the masks that the layers multiply with, not from the sparsity asked for.
+    A layer is named by the block that it is in and its number among the block's sparse layers,
+    as in `block_0.1`.
     """
     rows: list[dict[str, str | int | float]] = []
+    inside: Counter[str] = Counter()
     for name, layer in net.named_modules():
         if isinstance(layer, SparseLinear):
-            size = layer.mask.numel()
+            block = name.removeprefix("blocks.").split(".")[0]
+            inside[block] += 1
+            nonzeros, size = layer.nonzeros, layer.mask.numel()
             rows.append(
                 {
-                    "layer": name.removeprefix("blocks."),
-                    "density": layer.nonzeros / size,
-                    "nonzeros": layer.nonzeros,
+                    "layer": f"{block}.{inside[block]}",
+                    "density": nonzeros / size,
+                    "nonzeros": nonzeros,
                     "size": size,
                 }
             )

@@ -44,9 +44,9 @@ class RoutingMetrics(Metric):
         """Adds a batch: its routing and the family of each sample, (B)."""
         families, experts = self.topk_by_family.shape
         cell = family[:, None] * experts + routing.experts
-        self.topk_by_family += torch.bincount(
-            cell.flatten(), minlength=families * experts
-        ).view(families, experts)
+        self.topk_by_family += torch.bincount(cell.flatten(), minlength=families * experts).view(
+            families, experts
+        )
         probs = routing.probs.detach().double()
         self.prob_by_family.index_add_(0, family, probs)
         self.samples_by_family += torch.bincount(family, minlength=families)

@@ -71,9 +71,3 @@ class Notebook(Classifier):
         """(B, D) -> (B, C) and the decision of the one layer."""
         logits, routing = self.blocks["net"](x)
         return logits, {} if routing is None else {"net": routing}
-
-
-def layer_path(layer: str) -> str:
-    """The module name, inside a classifier, of the layer that `forward` calls `layer`."""
-    return f"blocks.{layer}"
-

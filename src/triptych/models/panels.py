@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.dense import MLP
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe import ExpertBank, MoE, Router, Routing
 from triptych.seeds import derive
 from triptych.sparse import SparseLinear
@@ -46,8 +46,7 @@ def check_width(d_hidden: int, dropout: float, least: int = 1) -> None:
     """Refuses a width or a dropout that no net can have."""
     if d_hidden < least:
         raise InvalidSetting(f"d_hidden must be at least {least}, got {d_hidden}")
-    if not 0 <= dropout < 1:
-        raise InvalidSetting(f"dropout must be in [0, 1), got {dropout}")
+    check_dropout(dropout)
 
 
 @final

@@ -1,7 +1,8 @@
 """Banks of experts. A bank maps rows that are sorted by expert; it knows nothing of routing."""
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, check_dropout
 from triptych.types import Cost
 
 
@@ -46,6 +47,7 @@ class StackedMLP(ExpertBank):
         super().__init__()
         if d_hidden < 1:
             raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
+        check_dropout(dropout)
         self.dropout = dropout
         self.up = nn.Parameter(_uniform(num_experts, d_hidden, d_in, fan_in=d_in))
         self.up_bias = nn.Parameter(_uniform(num_experts, d_hidden, fan_in=d_in))
@@ -99,9 +101,15 @@ class Specialists(ExpertBank):
         super().__init__()
         if d_hidden < 2:
             raise InvalidSetting(f"d_hidden of specialists must be at least 2, got {d_hidden}")
+        check_dropout(dropout)
         half = d_hidden // 2
         shallow, deep = [d_in, d_hidden, half, d_out], [d_in, d_hidden, d_hidden, half, d_out]
-        designs = [(nn.Tanh, shallow), (nn.ReLU, deep), (nn.ReLU, shallow), (nn.ELU, shallow)]
+        designs: list[tuple[Callable[[], nn.Module], list[int]]] = [
+            (nn.Tanh, shallow),
+            (nn.ReLU, deep),
+            (nn.ReLU, shallow),
+            (nn.ELU, shallow),
+        ]
         self.experts = nn.ModuleList(
             _specialist(*designs[e % len(designs)], dropout) for e in range(num_experts)
         )
@@ -116,13 +124,17 @@ class Specialists(ExpertBank):
         return [_chain_cost(expert) for expert in self.experts]
 
 
-def _specialist(activation: type[nn.Module], widths: Sequence[int], dropout: float) -> nn.Module:
+def _specialist(
+    activation: Callable[[], nn.Module], widths: Sequence[int], dropout: float
+) -> nn.Module:
     chain: list[nn.Module] = []
-    for layer, (d_in, d_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (d_in, d_out) in enumerate(itertools.pairwise(widths)):
         linear = nn.Linear(d_in, d_out)
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)
-        chain += [linear, activation(), nn.Dropout(dropout)] if layer == 0 else [linear, activation()]
+        chain += [linear, activation()]
+        if layer == 0:
+            chain.append(nn.Dropout(dropout))
     return nn.Sequential(*chain[:-1])
 
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.errors import IncompatibleSettings, InvalidSetting, check_dropout
 from triptych.moe.routing import Routing
 
 
@@ -39,15 +39,19 @@ class LinearScores(nn.Linear):
 
 @final
 class MLPScores(nn.Sequential):
-    """Scores from one hidden ReLU layer; all weights N(0, 0.1), biases 0, as in the source study."""
+    """Scores from one hidden ReLU layer; weights N(0, 0.1), biases 0, as in the source study."""
 
     def __init__(self, d_in: int, num_experts: int, *, hidden: int, dropout: float) -> None:
+        if hidden < 1:
+            raise InvalidSetting(f"hidden of the router must be at least 1, got {hidden}")
+        check_dropout(dropout)
         super().__init__(
             nn.Linear(d_in, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, num_experts)
         )
-        for layer in (self[0], self[3]):
-            nn.init.normal_(layer.weight, std=0.1)
-            nn.init.zeros_(layer.bias)
+        for layer in self:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.1)
+                nn.init.zeros_(layer.bias)
 
 
 @final
@@ -90,7 +94,10 @@ class TopKRouter(Router):
 
     def forward(self, x: Float[Tensor, "T D"]) -> Routing:
         """(T, D) -> the K experts of each token."""
-        probs = torch.softmax(self.scores(x).float(), dim=-1)
+        scores = self.scores(x)
+        # At least single precision: in bfloat16 many probabilities would tie.
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        probs = torch.softmax(scores, dim=-1, dtype=precise)
         gates, experts = torch.topk(probs, self.top_k, dim=-1)
         if self.top_k > 1:
             gates = gates / gates.sum(dim=-1, keepdim=True)

@@ -26,7 +26,8 @@ def setting_key(result: Result) -> Key:
 def setting_labels(keys: Iterable[Key]) -> dict[Key, str]:
     """A short label for each setting; overrides that all of them share are left out.
 
-    A label is the panel and the last part of each key (the whole key where two would look alike).
+    A label is the panel (or the `model=` that was typed) and the last part of each key (the whole
+    key where two would look alike).
 
     >>> list(setting_labels([("moe", (("model.top_k", "2"), ("trainer.max_epochs", "3"))),
     ...                      ("ffn", (("trainer.max_epochs", "3"),))]).values())
@@ -69,9 +70,10 @@ def _end(name: str) -> str:
 
 def _label(key: Key, shared: set[tuple[str, str]], short: Mapping[str, str]) -> str:
     panel, pairs = key
+    model = dict(pairs).get("model", panel)  # another configuration of the panel
     knobs = [
         f"{short[name]}={value}" if value else name
         for name, value in pairs
-        if (name, value) not in shared
+        if name != "model" and (name, value) not in shared
     ]
-    return ", ".join([panel, *knobs])
+    return ", ".join([model, *knobs])

@@ -8,6 +8,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from triptych.data import ClassificationData
@@ -26,6 +27,7 @@ class Job:
     module: ClassifierModule
     data: ClassificationData
     meter: Meter
+    checkpoint: ModelCheckpoint
 
 
 def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
@@ -35,6 +37,9 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         config: plain and resolved.
         folder: where Lightning writes what has no other place.
         title: what the progress line calls the run.
+
+    Raises:
+        InvalidSetting: if something cannot be built, or nothing keeps the best checkpoint.
     """
     data = build_data(config)
     settings = config["trainer"]
@@ -43,12 +48,15 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     module = build_module(config, data)
     meter = Meter()
     named = build_named(config["callbacks"])
+    kept = [c for c in named.values() if isinstance(c, ModelCheckpoint) and c.monitor is not None]
+    if len(kept) != 1:
+        raise InvalidSetting(f"callbacks: {len(kept)} checkpoints have a monitor; exactly one must")
     loggers = list(build_named(config["logger"]).values())
     callbacks = [*named.values(), meter, ConfigInCheckpoint(dict(config)), Progress(title)]
     trainer = build_trainer(config, callbacks, loggers, folder)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
-    return Job(trainer, module, data, meter)
+    return Job(trainer, module, data, meter, kept[0])
 
 
 def construct(node: Mapping[str, Any]) -> Any:

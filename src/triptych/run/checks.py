@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from triptych.errors import InvalidSetting
+from triptych.run.checkpoint import check_resumable
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -21,21 +21,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
     if config["ckpt_path"] is not None:
-        checkpoint_file(config["ckpt_path"])
-
-
-def checkpoint_file(path: str) -> Path:
-    """The checkpoint at `path`.
-
-    Raises:
-        InvalidSetting: if there is no such file.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise InvalidSetting(
-            f"ckpt_path={path}: there is no such file; checkpoints are in RUN/checkpoints/"
-        )
-    return file
+        check_resumable(config["ckpt_path"], config)
 
 
 def _check_knobs(model: Mapping[str, Any]) -> None:
@@ -55,11 +41,14 @@ def _check_devices(trainer: Mapping[str, Any]) -> None:
         raise InvalidSetting(
             f"trainer.accelerator={accelerator}: torch sees no GPU here; use trainer=cpu"
         )
-    if not isinstance(devices, int):
+    if not isinstance(devices, int | float):
         return
-    if devices < 1 and devices != -1:
-        raise InvalidSetting(f"trainer.devices={devices} must be at least 1")
     on_gpu = wants_gpu or (accelerator == "auto" and gpus > 0)
+    every_gpu = on_gpu and devices == -1
+    if isinstance(devices, float) or (devices < 1 and not every_gpu):
+        raise InvalidSetting(
+            f"trainer.devices={devices} must be a whole number of at least 1, or -1 for all GPUs"
+        )
     if on_gpu and devices > gpus:
         raise InvalidSetting(
             f"trainer.devices={devices}: this machine has {gpus} GPUs; ask for at most {gpus}"

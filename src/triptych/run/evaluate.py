@@ -1,46 +1,27 @@
 """Tests a checkpoint again: the file alone rebuilds data and model."""
 
 import json
-import pickle
 import sys
 from pathlib import Path
-from typing import Any
 
-import torch
 from lightning import Trainer
 from omegaconf import DictConfig
 
 from triptych import result as results
 from triptych.errors import InvalidSetting
 from triptych.run.build import build_data, build_module
-from triptych.run.checks import checkpoint_file
+from triptych.run.checkpoint import load_checkpoint, saved_config
 from triptych.run.train import prepare_cpu, quieten
-from triptych.training.callbacks.config_in_checkpoint import KEY
-
-
-def load_checkpoint(path: str) -> dict[str, Any]:
-    """A checkpoint of a run, read without executing anything in it.
-
-    Raises:
-        InvalidSetting: if the file is missing or no checkpoint of a Triptych run.
-    """
-    file = checkpoint_file(path)
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidSetting(f"ckpt_path={path}: not a readable checkpoint ({reason})") from error
-    if not isinstance(checkpoint, dict) or KEY not in checkpoint:
-        raise InvalidSetting(f"ckpt_path={path}: no configuration inside, not made by train.py")
-    return checkpoint
 
 
 def evaluate(cfg: DictConfig) -> dict[str, float]:
     """Test metrics of `cfg.ckpt_path` on one device, printed beside those that the run logged."""
     if cfg.ckpt_path is None:
-        raise InvalidSetting("ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt")
+        raise InvalidSetting(
+            "ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt"
+        )
     checkpoint = load_checkpoint(cfg.ckpt_path)
-    config = checkpoint[KEY]["config"]
+    config = saved_config(checkpoint)
     quieten()
     data = build_data(config)
     module = build_module(config, data)

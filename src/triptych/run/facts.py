@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -67,6 +68,17 @@ def device_facts(device: torch.device, processes: int) -> dict[str, Any]:
         "processes": processes,
         "threads": torch.get_num_threads(),
     }
+
+
+def is_first_rank() -> bool:
+    """Whether this process speaks for the run: rank 0, or the only one.
+
+    Read from the environment, because it is asked before there is a trainer.
+    """
+    for world in ("RANK", "SLURM_PROCID"):
+        if world in os.environ:
+            return os.environ[world] == "0"
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
 
 
 def now() -> str:

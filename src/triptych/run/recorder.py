@@ -11,12 +11,11 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning.pytorch.utilities import rank_zero_only
 
 from triptych import result as results
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.result import Result
-from triptych.run.facts import config_hash, git_state, now, versions
+from triptych.run.facts import config_hash, git_state, is_first_rank, now, versions
 from triptych.tracking import close_run
 
 
@@ -58,14 +57,13 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         if not in_sweep:
             raise
         print(f"skipped {' '.join(result.overrides)}: {error}", file=sys.stderr)
-    except KeyboardInterrupt as error:
-        result.status = "interrupted"
-        _note(result, error)
-        raise
     except BaseException as error:
-        result.status = "failed"
+        interrupted = _is_interrupt(error)
+        result.status = "interrupted" if interrupted else "failed"
         _note(result, error)
-        if in_sweep and rank_zero_only.rank == 0:
+        if interrupted:
+            raise KeyboardInterrupt from error
+        if in_sweep and is_first_rank():
             print(f"failed {' '.join(result.overrides)}: {error}", file=sys.stderr)
         raise
     finally:
@@ -73,6 +71,12 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         result.seconds["total"] = time.perf_counter() - begin
         _write(result, folder)
         close_run(exit_code)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it was Ctrl-C; inside a trainer, Lightning turns that into a plain exit."""
+    causes = (error, error.__context__) if isinstance(error, SystemExit) else (error,)
+    return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
 
 
 def _note(result: Result, error: BaseException) -> None:
@@ -85,5 +89,5 @@ def _note(result: Result, error: BaseException) -> None:
 
 
 def _write(result: Result, folder: Path) -> None:
-    if rank_zero_only.rank == 0:
+    if is_first_rank():
         results.write(result, folder)

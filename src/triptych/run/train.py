@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import ClassificationData
+from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
 from triptych.run.checks import check
-from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
+from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
 from triptych.run.threads import threads_for
 from triptych.sweep import title
@@ -36,13 +36,13 @@ def train(cfg: DictConfig) -> float | None:
         check(config)
         quieten()
         job = build_job(config, str(folder), title(result))
-        if rank_zero_only.rank == 0:
+        if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         _fit_and_test(job, config["ckpt_path"], result)
         result.samples_per_s = job.meter.samples / job.meter.seconds if job.meter.seconds else 0.0
     if result.status != "finished":
         return None
-    if rank_zero_only.rank == 0:
+    if is_first_rank():
         print(f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}")
     return result.metrics["best"]["val/acc"]
 
@@ -69,15 +69,14 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     prepare_cpu(module, data, trainer.world_size)
     device = trainer.strategy.root_device
     reset_peak_memory(device)
+    ready()
     begin = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()
     result.epochs, result.steps = trainer.current_epoch, trainer.global_step
     result.metrics["final"] = plain(trainer.callback_metrics)
-    checkpoint = trainer.checkpoint_callback
-    assert checkpoint is not None
-    best = str(checkpoint.best_model_path)
-    result.metrics["best"] = {checkpoint.monitor: float(checkpoint.best_model_score)}
+    best = str(job.checkpoint.best_model_path)
+    result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
     result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best
     result.seconds |= {"fit": fitted - begin, "test": time.perf_counter() - fitted}

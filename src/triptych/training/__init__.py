@@ -5,8 +5,8 @@ from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
 from triptych.training.ffn import FFNModule
-from triptych.training.moe import MoEModule
 from triptych.training.module import ClassifierModule
+from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
 from triptych.training.unprofiled import Unprofiled
 

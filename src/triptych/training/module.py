@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -91,7 +92,7 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The given recipes; a plateau schedule watches `val/loss`."""
         optimizer = self.make_optimizer(self.parameters())
         schedule = self.make_scheduler(optimizer)
@@ -197,7 +198,8 @@ class ClassifierModule(L.LightningModule, ABC):
     def _refuse_nan(self, since: int) -> None:
         bad = ~torch.isfinite(torch.stack(self._losses[since:]))
         if bad.any():
-            step = self._first_step + since + int(bad.int().argmax())
+            batch = since + int(bad.int().argmax())
+            step = self._first_step + batch // self.trainer.accumulate_grad_batches
             raise TrainingDiverged(
                 f"the training loss is not a finite number at step {step}"
                 f" (epoch {self.current_epoch}): lower model.lr or model.clip"

@@ -8,6 +8,7 @@ import pytest
 
 from triptych.report.chart import Bars, Chart, Cloud, Heat, Interval, Level, Line, Mean, Upright
 from triptych.report.figures import MOST_SETTINGS, charts
+from triptych.report.figures.balance import balance
 from triptych.report.figures.calibration import calibration, pooled
 from triptych.report.figures.confusion import confusion
 from triptych.report.figures.curves import curves
@@ -52,6 +53,7 @@ def test_all_figures_are_there_for_the_three_panels(runs):
         "expert_load",
         "specialisation",
         "router_confidence",
+        "balance",
         "sparsity",
         "confusion",
         "calibration",
@@ -235,3 +237,13 @@ def test_heatmaps_show_the_best_moe_setting(write_run, fake, load_from):
         write_run(fake("moe", 0, accuracy, overrides=[f"model.top_k={top_k}"]), f"k{top_k}")
     found = load_from()
     assert "from moe, top_k=2, seed 0" in marked(specialisation(found, styles(found))).caption
+
+
+def test_the_balance_figure_shows_only_what_was_logged_and_only_of_mixtures(runs):
+    chart = marked(balance(runs, styles(runs)))
+    assert [pane.title for pane in chart.panes] == ["Balance loss, without coefficient"]
+    [line] = marks(chart, Line)
+    # seeds 0, 1, 2 in epoch 0: 1 + 0.2/1, 1 + 0.2/2, 1 + 0.2/3
+    assert line.name == "moe"
+    assert line.y[0] == pytest.approx(1 + 0.2 * (1 + 1 / 2 + 1 / 3) / 3)
+    assert balance(runs.panel("ffn"), styles(runs)) is None

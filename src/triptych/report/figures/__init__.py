@@ -2,6 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from triptych.report.chart import Chart
+from triptych.report.figures.balance import balance
 from triptych.report.figures.calibration import calibration
 from triptych.report.figures.confusion import confusion
 from triptych.report.figures.curves import curves
@@ -26,6 +27,7 @@ _FIGURES: Sequence[Callable[[Runs, Mapping[str, Style]], Chart | None]] = (
     load,
     specialisation,
     confidence,
+    balance,
     sparsity,
     confusion,
     calibration,

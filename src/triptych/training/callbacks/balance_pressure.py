@@ -40,7 +40,9 @@ def balance_pressure(module: MoEModule, x: torch.Tensor, y: torch.Tensor) -> tor
     router = [p for layer in layers for p in layer.router.parameters()]
     balance = module.balance_coef * module.mean_balance(decisions)
     norms = [
-        torch.cat([g.flatten() for g in torch.autograd.grad(loss, router, retain_graph=True)]).norm()
+        torch.cat(
+            [g.flatten() for g in torch.autograd.grad(loss, router, retain_graph=True)]
+        ).norm()
         for loss in (balance, F.cross_entropy(logits, y))
     ]
     return norms[0] / norms[1]

@@ -13,7 +13,8 @@ class Meter(L.Callback):
     """Logs, once per epoch, cumulative over the run and kept in checkpoints:
 
     `time/train_s` (seconds in training steps, evaluation left out), `compute/train_flops` (3 x
-    FLOPs of a forward pass x samples: the backward pass costs twice the forward) and `params/active`.
+    FLOPs of a forward pass x samples: the backward pass costs twice the forward), `params/active`
+    and `lr`.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,9 @@ class Meter(L.Callback):
             {
                 "time/train_s": self.seconds,
                 "compute/train_flops": 3 * cost.flops * self.samples,
+                "compute/flops_per_sample": cost.flops,
                 "params/active": cost.params_active,
+                "params/total": cost.params_total,
                 "lr": trainer.optimizers[0].param_groups[0]["lr"],
             },
             sync_dist=True,

@@ -1,12 +1,18 @@
-"""One line of progress for a run: epochs, time left, loss and accuracy, and which run of how many."""
+"""One line of progress for a run: epochs, time left, loss, accuracy, and which run of how many."""
 
 import sys
 from typing import Any, final
 
 import lightning as L
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars
-from rich.progress import TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
 
 
 @final
@@ -28,14 +34,12 @@ class Progress(L.Callback):
         if not trainer.is_global_zero:
             return
         if not self.console.is_terminal:
-            self.console.print(f"{self.title}: {trainer.max_epochs} epochs", highlight=False)
+            self._say(f"{trainer.max_epochs} epochs")
             return
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
+        self._bars = Bars(  # fits in 80 characters
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=14),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
@@ -53,9 +57,7 @@ class Progress(L.Callback):
         if self._bars is not None:
             self._bars.update(self._task, completed=epoch, numbers=numbers)
         elif trainer.is_global_zero and epoch % max(epochs // 4, 1) == 0:
-            self.console.print(
-                f"{self.title}: epoch {epoch} of {epochs}, {numbers}", highlight=False
-            )
+            self._say(f"epoch {epoch} of {epochs}, {numbers}")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Closes it."""
@@ -67,6 +69,10 @@ class Progress(L.Callback):
         """Closes it, so that the error line stands alone."""
         self._close()
 
+    def _say(self, text: str) -> None:
+        # Whole and as it is: rich would fold long lines, and take [a] in an override for a style.
+        self.console.print(f"{self.title}: {text}", highlight=False, markup=False, soft_wrap=True)
+
     def _close(self) -> None:
         if self._bars is not None:
             self._bars.stop()
@@ -74,5 +80,5 @@ class Progress(L.Callback):
 
 
 def _numbers(metrics: Any) -> str:
-    shown = ((k, metrics.get(k)) for k in ("val/loss", "val/acc"))
-    return "  ".join(f"{key} {float(value):.4f}" for key, value in shown if value is not None)
+    accuracy = metrics.get("val/acc")
+    return "" if accuracy is None else f"val/acc {float(accuracy):.4f}"

@@ -1,0 +1,73 @@
+"""Checkpoints as files: found, read without executing anything in them, held against settings."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from triptych.errors import InvalidSetting
+from triptych.training.callbacks.config_in_checkpoint import KEY
+
+RESUMED = ("seed", "data", "model", "optimizer", "scheduler")
+"""The parts of the configuration that a resumed run must share with its checkpoint."""
+
+
+def checkpoint_file(path: str) -> Path:
+    """The checkpoint at `path`.
+
+    Raises:
+        InvalidSetting: if there is no such file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InvalidSetting(
+            f"ckpt_path={path}: there is no such file; checkpoints are in RUN/checkpoints/"
+        )
+    return file
+
+
+def load_checkpoint(path: str) -> dict[str, Any]:
+    """The content of a checkpoint of a run, on the CPU.
+
+    Raises:
+        InvalidSetting: if the file is missing or no checkpoint of a Triptych run.
+    """
+    file = checkpoint_file(path)
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes of another kind can break the unpickler anywhere
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InvalidSetting(f"ckpt_path={path}: not a readable checkpoint ({reason})") from error
+    if not isinstance(checkpoint, dict) or KEY not in checkpoint:
+        raise InvalidSetting(f"ckpt_path={path}: no configuration inside, not made by train.py")
+    return checkpoint
+
+
+def saved_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration that a checkpoint was made with."""
+    return checkpoint[KEY]["config"]
+
+
+def check_resumable(path: str, config: Mapping[str, Any]) -> None:
+    """Refuses to go on from a checkpoint with another seed, data, model, optimizer or schedule.
+
+    Raises:
+        InvalidSetting: naming the first key that differs, with both values.
+    """
+    before = saved_config(load_checkpoint(path))
+    old, new = (dict(_leaves({k: c[k] for k in RESUMED})) for c in (before, config))
+    for key in sorted(old.keys() | new.keys()):
+        was, now = (values.get(key, "nothing") for values in (old, new))
+        if was != now:
+            raise InvalidSetting(
+                f"ckpt_path={path}: {key} was {was} and is now {now}; resume with the old value"
+            )
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

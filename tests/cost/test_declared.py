@@ -1,0 +1,116 @@
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from triptych.cost import declared_cost
+from triptych.moe import MoE
+from triptych.sparse import SparseLinear
+from triptych.types import Cost
+
+from ..built import MODELS, network, signals
+
+SAMPLES = 256
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
+def test_declared_flops_are_those_that_torch_counts(model: tuple[str, ...]) -> None:
+    net = network(*model).eval()
+    x = signals(SAMPLES)
+    with FlopCounterMode(display=False) as counter:
+        _, decisions = net(x)
+    shares = {f"blocks.{k}": (r.load() / SAMPLES).tolist() for k, r in decisions.items()}
+    counted = counter.get_total_flops() / SAMPLES
+    assert declared_cost(net, shares).flops_executed == pytest.approx(counted, rel=0.01)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
+def test_declared_parameters_are_those_that_exist(model: tuple[str, ...]) -> None:
+    net = network(*model)
+    missing = sum(int((~m.mask).sum()) for m in net.modules() if isinstance(m, SparseLinear))
+    exist = sum(p.numel() for p in net.parameters()) - missing
+    assert declared_cost(net).params_total == exist
+
+
+def test_the_dense_net_of_the_source_study() -> None:
+    cost = declared_cost(network("model=notebook_ffn"))
+    assert cost == Cost(44_244, 44_244, 87_680, 87_680)
+
+
+def test_the_mixture_of_the_source_study() -> None:
+    """N5, N8 and N14: its count of active parameters ignored k and the experts' different sizes."""
+    net = network("model=notebook_moe")
+    (layer,) = (m for m in net.modules() if isinstance(m, MoE))
+    assert declared_cost(layer.router).params_total == 1_484
+    assert [c.params_total for c in layer.experts.costs()] == [6_044, 12_524, 6_044, 6_044]
+    assert declared_cost(net).params_total == 32_140
+    for share, active in [
+        ([1.0, 0.0, 1.0, 0.0], 13_572),
+        ([0.0, 0.0, 1.0, 1.0], 13_572),
+        ([0.0, 1.0, 0.0, 1.0], 20_052),
+        ([0.5, 0.5, 0.5, 0.5], 1_484 + (3 * 6_044 + 12_524) / 2),
+    ]:
+        cost = declared_cost(net, {"blocks.net": share})
+        assert (cost.params_active, cost.params_total) == (active, 32_140)
+
+
+def test_more_experts_repeat_the_designs_of_the_source_study() -> None:
+    """N15: the number of experts was fixed to four."""
+    net = network("model=notebook_moe", "model.num_experts=6")
+    router = 1_484 + 2 * (40 + 1)
+    assert declared_cost(net).params_total == router + 4 * 6_044 + 2 * 12_524
+
+
+def test_by_default_the_three_panels_have_equal_budgets() -> None:
+    """N13 of the source study: its arms differed in size, recipe and depth."""
+    dense, sparse, moe = (network(f"model={panel}") for panel in ("ffn", "sparse", "moe"))
+    costs = [declared_cost(block) for block in blocks(dense)]
+    assert len(costs) == 2
+    for block, wanted in zip(blocks(moe), costs, strict=True):
+        assert isinstance(block, MoE)
+        experts = block.cost(Cost(), block.uniform_share())
+        assert experts.flops == wanted.flops == 2 * 2 * 32 * 64
+    for block, wanted in zip(blocks(sparse), costs, strict=True):
+        assert declared_cost(block).flops == wanted.flops
+        layers = [m for m in block.modules() if isinstance(m, SparseLinear)]
+        assert sum(layer.nonzeros for layer in layers) == 2 * 32 * 64
+    outside = [
+        {k: v.shape for k, v in net.state_dict().items() if not k.startswith("blocks.")}
+        for net in (dense, sparse, moe)
+    ]
+    assert outside[0] == outside[1] == outside[2]
+
+
+def blocks(net: nn.Module) -> list[nn.Module]:
+    return list(net.get_submodule("blocks").children())
+
+
+def test_layers_that_are_not_named_are_taken_as_balanced() -> None:
+    net = network("model=moe")
+    even = {f"blocks.block_{i}": [2 / 8] * 8 for i in range(2)}
+    assert declared_cost(net) == declared_cost(net, even)
+    assert declared_cost(net, {"another": [0.0] * 8}) == declared_cost(net)
+
+
+def test_shares_reach_the_layer_that_they_name() -> None:
+    """Only the deeper expert, in one layer of two: that layer alone costs more."""
+    net = network("model=moe", "model/experts=specialists", "model.top_k=1")
+    deep = [0.0, 1.0, *[0.0] * 6]
+    balanced, one = declared_cost(net), declared_cost(net, {"blocks.block_1": deep})
+    costs = next(m for m in net.modules() if isinstance(m, MoE)).experts.costs()
+    mean = sum(c.params_total for c in costs) / 8
+    assert one.params_active - balanced.params_active == costs[1].params_total - mean
+
+
+def test_norms_have_parameters_but_no_flops() -> None:
+    assert declared_cost(nn.LayerNorm(5)) == Cost(10, 10, 0, 0)
+    assert declared_cost(nn.Linear(3, 2)) == Cost(8, 8, 12, 12)
+    assert declared_cost(nn.Linear(3, 2, bias=False)) == Cost(6, 6, 12, 12)
+    assert declared_cost(nn.ReLU()) == Cost()
+
+
+def test_measuring_the_cost_changes_nothing() -> None:
+    net = network("model=moe").eval()
+    before = net(signals(4))[0]
+    declared_cost(net)
+    assert torch.equal(net(signals(4))[0], before)

@@ -1,0 +1,132 @@
+"""Runs train.py, eval.py and scripts as a user does: as processes, in a folder of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from triptych.result import Result, find, read
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 300
+MARK = "TRIPTYCH_TEST_MARK"
+SMALL = ("debug=fast", "logger=csv")
+# What a machine, a shell or a cluster may have set, and what a test must not inherit.
+FOREIGN = ("WANDB_", "HYDRA_", "PL_", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_", "SLURM_")
+
+WANDB_FOLDERS = ("CACHE", "CONFIG", "DATA", "ARTIFACT")
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind.
+
+    Attributes:
+        folder: of the run or the sweep.
+        mark: the value of `MARK` in the environment of the command and all that it started.
+    """
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+    mark: str
+
+    @property
+    def result(self) -> Result:
+        """The record of a single run."""
+        return read(self.folder / "result.json")
+
+    @property
+    def jobs(self) -> list[Result]:
+        """The records of a sweep, in the order of its jobs."""
+        runs = sorted(find(self.folder), key=lambda run: int(run[0].name))
+        return [result for _, result in runs]
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines by which the command says what was wrong."""
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Starts commands in `place`, which is neither the repository nor the output folder."""
+
+    place: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def train(self, *overrides: str, name: str = "run") -> Outcome:
+        """One small run into `place/name`."""
+        folder = self.place / name
+        return self.script("train.py", *SMALL, f"hydra.run.dir={folder}", *overrides, folder=folder)
+
+    def sweep(self, *overrides: str, name: str = "sweep") -> Outcome:
+        """A sweep of small runs into `place/name`."""
+        folder = self.place / name
+        typed = ("-m", *SMALL, f"hydra.sweep.dir={folder}", *overrides)
+        return self.script("train.py", *typed, folder=folder)
+
+    def evaluate(self, checkpoint: Path) -> dict[str, float]:
+        """The test metrics that eval.py writes for a checkpoint; its output stays in `place`."""
+        out = self.place / f"{uuid.uuid4().hex}.json"
+        outcome = self.script("eval.py", f"ckpt_path={checkpoint}", f"out={out}")
+        assert outcome.code == 0, outcome.err
+        return json.loads(out.read_text())
+
+    def script(self, name: str, *arguments: str, folder: Path | None = None) -> Outcome:
+        """Any script of the repository, to its end."""
+        process, mark = self.start(name, *arguments)
+        try:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            process.kill()
+        return Outcome(process.returncode, out, err, folder or self.place, mark)
+
+    def start(self, name: str, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+        """Any script of the repository, in a process group of its own; and its mark."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        mark = uuid.uuid4().hex
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / name), *arguments],
+            cwd=self.place,
+            env=self._environment() | {MARK: mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return process, mark
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        nowhere = {f"WANDB_{name}_DIR": str(self.place / "wandb-home") for name in WANDB_FOLDERS}
+        account = {"NETRC": str(self.place / "no-netrc"), "WANDB_BASE_URL": NOBODY_LISTENS}
+        # More threads only wait for each other where tests share few cores.
+        return kept | nowhere | account | {"OMP_NUM_THREADS": "1"} | dict(self.variables)
+
+
+def survivors(mark: str) -> list[str]:
+    """The command lines of the processes that carry a mark and still live."""
+    wanted = f"{MARK}={mark}".encode()
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (process / "environ").read_bytes().split(b"\0"):
+                lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:  # it ended while we looked, or is not ours
+            continue
+    return lines
+
+
+def checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint, read as a stranger should: without executing anything in it."""
+    import torch
+
+    return torch.load(path, weights_only=True)

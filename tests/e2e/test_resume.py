@@ -1,0 +1,100 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from .commands import Commands, Outcome, checkpoint
+
+pytestmark = pytest.mark.slow
+
+RESUMED_AFTER = 2  # epochs
+SETTINGS = (
+    "trainer.max_epochs=4",
+    "+callbacks.checkpoint.save_top_k=-1",
+    "callbacks.checkpoint.filename='{epoch}'",
+)
+# No patience and a threshold that no epoch reaches: the rate falls after every epoch but one.
+PLATEAU = ("model=ffn,sparse,moe", "scheduler=plateau", "scheduler.patience=0")
+GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": ("model=moe",)}
+CASES = [("plateau", 0), ("plateau", 1), ("plateau", 2), ("cosine", 0)]
+NAMES = ["ffn-plateau", "sparse-plateau", "moe-plateau", "moe-cosine"]
+
+Pairs = dict[str, tuple[Outcome, Outcome]]
+each_case = pytest.mark.parametrize(("rule", "job"), CASES, ids=NAMES)
+
+
+@pytest.fixture(scope="module")
+def pairs(shared: Commands) -> Pairs:
+    """Uninterrupted runs, and the same resumed from the checkpoints of the second epoch."""
+    return {rule: whole_and_resumed(shared, rule, grid) for rule, grid in GRIDS.items()}
+
+
+def whole_and_resumed(
+    shared: Commands, rule: str, grid: tuple[str, ...]
+) -> tuple[Outcome, Outcome]:
+    whole = shared.sweep(*grid, *SETTINGS, name=f"{rule}-whole")
+    saved = rf"{whole.folder}/${{hydra:job.num}}/checkpoints/epoch\={RESUMED_AFTER - 1}.ckpt"
+    return whole, shared.sweep(*grid, *SETTINGS, f"ckpt_path={saved}", name=f"{rule}-resumed")
+
+
+@each_case
+def test_a_resumed_run_ends_as_if_it_had_never_stopped(pairs: Pairs, rule: str, job: int) -> None:
+    whole, resumed = pairs[rule]
+    assert (whole.code, resumed.code) == (0, 0), resumed.err
+    first, second = last(whole, job), last(resumed, job)
+    for part in ("state_dict", "optimizer_states", "lr_schedulers"):
+        same(first[part], second[part])
+    assert first["epoch"] == second["epoch"] == 3
+
+
+@each_case
+def test_a_resumed_run_logs_the_epochs_that_were_left_and_the_same_test(
+    pairs: Pairs, rule: str, job: int
+) -> None:
+    whole, resumed = pairs[rule]
+    left = curve(whole, job).iloc[RESUMED_AFTER:].reset_index(drop=True)
+    pd.testing.assert_frame_equal(left, curve(resumed, job), check_exact=True)
+    assert whole.jobs[job].metrics["test"] == resumed.jobs[job].metrics["test"]
+
+
+@each_case
+def test_the_schedule_acted_before_and_after_the_resumption(
+    pairs: Pairs, rule: str, job: int
+) -> None:
+    rates = curve(pairs[rule][0], job)["lr"].dropna()
+    assert rates.is_monotonic_decreasing
+    assert rates.nunique() >= 3
+
+
+def last(sweep: Outcome, job: int) -> dict[str, Any]:
+    return checkpoint(sweep.folder / str(job) / "checkpoints" / "last.ckpt")
+
+
+def curve(sweep: Outcome, job: int) -> pd.DataFrame:
+    """The metrics of a run but for times."""
+    table = pd.read_csv(Path(sweep.folder, str(job), "metrics.csv"))
+    return table.drop(columns="time/train_s")
+
+
+def same(first: Any, second: Any) -> None:
+    """Equal containers with bit-equal tensors."""
+    one, two = flat(first), flat(second)
+    assert one.keys() == two.keys()
+    for path, value in one.items():
+        equal = (
+            torch.equal(value, two[path]) if isinstance(value, torch.Tensor) else value == two[path]
+        )
+        assert equal, path
+
+
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """The leaves of nested containers, by their path."""
+    if isinstance(node, dict):
+        items = node.items()
+    elif isinstance(node, list | tuple):
+        items = enumerate(node)
+    else:
+        return {path: node}
+    return {k: v for key, part in items for k, v in flat(part, f"{path}/{key}").items()}

@@ -1,0 +1,19 @@
+import torch
+from torch import nn
+
+from triptych.metrics import layer_densities
+from triptych.sparse import MaskedLinear
+
+
+def test_each_sparse_layer_is_counted_and_named_by_its_block():
+    masks = torch.eye(4, 8, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool)
+    blocks = nn.ModuleDict({"net": nn.Sequential(MaskedLinear(masks[0]), nn.Linear(4, 4))})
+    net = nn.ModuleDict({"blocks": blocks, "head": MaskedLinear(masks[1])})
+    assert layer_densities(net) == [
+        {"layer": "net.1", "density": 0.125, "nonzeros": 4, "size": 32},
+        {"layer": "head.1", "density": 1.0, "nonzeros": 8, "size": 8},
+    ]
+
+
+def test_a_net_without_sparse_layers_has_no_rows():
+    assert layer_densities(nn.Linear(3, 3)) == []

@@ -1,0 +1,106 @@
+"""Layers of random shape, and what comes out of them, for the tests of this folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from triptych.moe import (
+    ExpertBank,
+    LinearScores,
+    MLPScores,
+    MoE,
+    Routing,
+    Specialists,
+    StackedMLP,
+    TopKRouter,
+    loop_dispatch,
+)
+from triptych.types import Cost
+
+BANKS: tuple[type[StackedMLP] | type[Specialists], ...] = (StackedMLP, Specialists)
+
+
+@dataclass(frozen=True)
+class Shape:
+    tokens: int
+    width: int
+    out: int
+    hidden: int
+    experts: int
+    top_k: int
+    seed: int
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    experts = draw(st.integers(1, 6))
+    return Shape(
+        tokens=draw(st.integers(0, 9)),
+        width=draw(st.integers(1, 5)),
+        out=draw(st.integers(1, 4)),
+        hidden=draw(st.integers(2, 6)),
+        experts=experts,
+        top_k=draw(st.integers(1, experts)),
+        seed=draw(st.integers(0, 1000)),
+    )
+
+
+def layer(
+    shape: Shape,
+    bank: Callable[..., ExpertBank] = StackedMLP,
+    dispatch: Callable[[Tensor, Routing, ExpertBank], Tensor] = loop_dispatch,
+    scores: Callable[[int, int], Any] = LinearScores,
+    dropout: float = 0.0,
+) -> MoE:
+    """In double precision; random scores are spread out, so that routes are uneven.
+
+    Biases are random too: at 0 a dead hidden layer would put the next ReLU exactly on its kink.
+    """
+    torch.manual_seed(shape.seed)
+    router = TopKRouter(shape.width, shape.experts, top_k=shape.top_k, scores=scores)
+    experts = bank(shape.experts, shape.width, shape.out, d_hidden=shape.hidden, dropout=dropout)
+    made = MoE(router, experts, dispatch).double()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    return made
+
+
+def mlp_scores(d_in: int, num_experts: int) -> MLPScores:
+    return MLPScores(d_in, num_experts, hidden=5, dropout=0.3)
+
+
+def tokens(shape: Shape) -> Tensor:
+    generator = torch.Generator().manual_seed(shape.seed)
+    return torch.randn(shape.tokens, shape.width, generator=generator, dtype=torch.double)
+
+
+def routing(experts: Sequence[Sequence[int]], probs: Tensor) -> Routing:
+    """A decision that is given by hand; gates as a top-k router makes them."""
+    ids = torch.tensor(experts)
+    gates = probs.gather(1, ids)
+    if ids.shape[1] > 1:
+        gates = gates / gates.sum(dim=1, keepdim=True)
+    return Routing(experts=ids, gates=gates, probs=probs)
+
+
+class Probe(ExpertBank):
+    """Expert e adds e to its rows; notes how many rows each call brought to each expert."""
+
+    def __init__(self, experts: int) -> None:
+        super().__init__()
+        self.experts = experts
+        self.calls: list[list[int]] = []
+
+    def forward(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
+        assert len(rows) == sum(counts)
+        self.calls.append(list(counts))
+        names = torch.arange(self.experts, dtype=rows.dtype)
+        return rows + names.repeat_interleave(torch.tensor(counts))[:, None]
+
+    def costs(self) -> list[Cost]:
+        return [Cost()] * self.experts

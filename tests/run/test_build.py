@@ -1,0 +1,84 @@
+import pytest
+import torch
+from hydra.errors import InstantiationException
+from lightning import Trainer
+
+from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.run.build import build_data, build_module, build_named, build_trainer, construct
+from triptych.training import FFNModule, MoEModule, SparseModule
+
+from ..built import module
+from ..composed import composed
+
+
+@pytest.mark.parametrize(
+    ("panel", "kind"), [("ffn", FFNModule), ("sparse", SparseModule), ("moe", MoEModule)]
+)
+def test_each_panel_has_its_module_with_what_the_data_say(panel: str, kind: type) -> None:
+    config = composed(f"model={panel}", "data.seq_len=20")
+    data = build_data(config)
+    built = build_module(config, data)
+    assert type(built) is kind
+    assert (built.classes, built.families) == (data.classes, data.families)
+    logits, _ = built.network(torch.zeros(2, 20))
+    assert logits.shape == (2, len(data.classes))
+
+
+def test_the_optimizer_holds_every_parameter_of_the_net() -> None:
+    """N13 of the source study gave its arms different learning rates; here it is one knob."""
+    built = module("model=moe", "model.lr=0.07")
+    optimizer = built.configure_optimizers()["optimizer"]
+    (group,) = optimizer.param_groups
+    assert group["lr"] == 0.07
+    assert {id(p) for p in group["params"]} == {id(p) for p in built.network.parameters()}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "words"),
+    [
+        (["model=moe", "model.top_k=9"], IncompatibleSettings, "top_k .*num_experts=8.* got 9"),
+        (["model=moe", "model.top_k=0"], InvalidSetting, "top_k must be at least 1"),
+        (["model=moe", "model.num_experts=0"], InvalidSetting, "num_experts must be at least 1"),
+        (["model=moe", "model.d_hidden=0"], InvalidSetting, "d_hidden must be at least 1"),
+        (["model=moe", "model.dropout=1.5"], InvalidSetting, "dropout must be in"),
+        (["model=moe", "model.balance_coef=-1"], InvalidSetting, "balance_coef must not be"),
+        (["model=sparse", "model.sparsity=1.0"], InvalidSetting, "sparsity must be in"),
+        (["model=sparse", "model.dropout=-1"], InvalidSetting, "dropout must be in"),
+        (["model=ffn", "model.d_hidden=1"], InvalidSetting, "d_hidden must be at least 2"),
+        (["model=ffn", "model.backbone.build.depth=0"], InvalidSetting, "depth must be at least"),
+    ],
+    ids=str,
+)
+def test_a_wrong_number_is_one_plain_line_before_training(
+    overrides: list[str], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        module(*overrides)
+    assert type(caught.value) is error
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_of_the_program_keeps_its_own_error() -> None:
+    with pytest.raises(InstantiationException):
+        construct({"_target_": "triptych.models.DensePanel", "d_hidden": 8})
+
+
+def test_null_leaves_a_named_node_out() -> None:
+    node = {"_target_": "builtins.dict", "a": 1}
+    assert build_named({"one": node, "two": None}) == {"one": {"a": 1}}
+
+
+def test_without_loggers_the_trainer_logs_nothing(tmp_path) -> None:
+    runner = build_trainer(composed("trainer=cpu"), [], [], str(tmp_path))
+    assert isinstance(runner, Trainer)
+    assert runner.loggers == []
+    assert runner.gradient_clip_val == 1.0
+    assert runner.max_epochs == 40
+
+
+def test_signals_of_any_length_fit_the_net() -> None:
+    """N18 of the source study: the length of a signal was not wired to the net."""
+    for length in (8, 64):
+        config = composed("model=notebook_moe", f"data.seq_len={length}")
+        built = build_module(config, build_data(config))
+        assert built.network(torch.zeros(3, length))[0].shape == (3, 4)

@@ -1,0 +1,31 @@
+import pytest
+from hydra.errors import ConfigCompositionException
+
+from triptych.config import Config, register
+
+from .composed import composed
+
+
+@pytest.mark.parametrize("typo", ["sead=1", "models=moe", "optimizer.lrr=1", "model.topk=2"])
+def test_a_typo_fails_at_once(typo: str) -> None:
+    with pytest.raises(ConfigCompositionException, match=r"Could not override|Key"):
+        composed(typo)
+
+
+def test_a_number_of_the_root_must_be_one() -> None:
+    with pytest.raises(ConfigCompositionException, match="seed=zero"):
+        composed("seed=zero")
+
+
+def test_the_roots_of_the_schema_are_those_of_the_configuration() -> None:
+    register()
+    register()  # again: nothing changes
+    assert composed().keys() - {"hydra"} == set(vars(Config()))
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    config = composed()
+    assert (config["seed"], config["model"]["name"], config["ckpt_path"]) == (0, "ffn", None)
+    assert set(config["logger"]) == {"csv", "wandb"}
+    assert config["data"]["_target_"] == "triptych.data.MultimodalData"
+    assert config["model"]["backbone"]["build"]["_target_"] == "triptych.models.Residual"

@@ -1,0 +1,126 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from triptych.errors import InvalidSetting
+from triptych.moe import MoE, squared_deviation_loss, switch_loss
+from triptych.training import MoEModule
+
+from .tiny import BATCHES, Diary, fit, pair
+
+STILL = ("model=moe", "model.dropout=0.0", "model.lr=0.0")
+
+
+def batch_of(data):
+    train = data.splits.train
+    return train.x[:16], train.y[:16], train.family[:16]
+
+
+@pytest.mark.parametrize("coefficient", [0.0, 0.25])
+@pytest.mark.parametrize("balance", [switch_loss, squared_deviation_loss])
+def test_the_loss_to_descend_is_cross_entropy_plus_the_mean_balance_of_the_layers(
+    balance, coefficient
+):
+    name = balance.__name__.removesuffix("_loss")
+    module, data = pair(
+        *STILL, f"model/balance={name}", f"model.balance_coef={coefficient}", "model.top_k=1"
+    )
+    batch = batch_of(data)
+    logits, decisions = module.network(batch[0])
+    assert len(decisions) == 2
+    mean = sum(balance(routing) for routing in decisions.values()) / 2
+    wanted = F.cross_entropy(logits, batch[1]) + coefficient * mean
+    torch.testing.assert_close(module.training_step(batch, 0), wanted)
+
+
+def test_the_balance_loss_reaches_the_router():
+    module, data = pair(*STILL, "model.balance_coef=1000")
+    batch = batch_of(data)
+    module.training_step(batch, 0).backward()
+    heavy = module.network.get_parameter("blocks.block_0.router.scores.weight").grad.clone()
+    module.zero_grad()
+    F.cross_entropy(module.network(batch[0])[0], batch[1]).backward()
+    light = module.network.get_parameter("blocks.block_0.router.scores.weight").grad
+    assert heavy.norm() > 10 * light.norm()
+
+
+def test_the_logged_losses_are_apart_and_without_coefficient():
+    """N1 of the source study: its training loss of 10.31 was nearly all balance."""
+    diary = Diary()
+    module, data, _ = fit(*STILL, "model.balance_coef=1000", callbacks=[diary])
+    train = data.splits.train
+    with torch.no_grad():
+        loss = F.cross_entropy(module.network(train.x)[0], train.y)
+    assert diary.logged[0]["train/loss"] == pytest.approx(float(loss), rel=1e-5)
+    assert 0.9 < diary.logged[0]["train/moe/balance_loss"] < 3
+
+
+def test_routing_is_counted_anew_in_every_evaluation():
+    """N8 and N9 of the source study: usage was tracked each tenth epoch and never reset."""
+    diary = Diary()
+    module, data, runner = fit(*STILL, max_epochs=3, callbacks=[diary])
+    routed = [{k: v for k, v in epoch.items() if "val/moe" in k} for epoch in diary.logged]
+    assert len(routed[0]) == 2 * 7
+    assert routed[0] == routed[1] == routed[2]
+    runner.test(module, data, verbose=False)
+    for table in module.tables()["routing"]:
+        assert sum(table["load"]) == 2 * 40
+    runner.test(module, data, verbose=False)
+    assert sum(module.tables()["routing"][0]["load"]) == 2 * 40
+
+
+def test_tables_are_of_the_test_split_and_name_their_layer():
+    module, data, runner = fit(*STILL)
+    runner.test(module, data, verbose=False)
+    test = data.splits.test
+    with torch.no_grad():
+        _, decisions = module.eval().network(test.x)
+    tables = {table["layer"]: table for table in module.tables()["routing"]}
+    assert tables.keys() == decisions.keys()
+    for layer, routing in decisions.items():
+        assert tables[layer]["load"] == routing.load().tolist()
+        for family, row in enumerate(tables[layer]["topk_by_family"]):
+            ids = routing.experts[test.family == family].flatten()
+            assert row == torch.bincount(ids, minlength=8).tolist()
+
+
+def test_active_parameters_are_those_that_samples_really_met():
+    """N5 of the source study, with its experts of different size."""
+    module, data, runner = fit("model=notebook_moe", max_epochs=2)
+    runner.test(module, data, verbose=False)
+    with torch.no_grad():
+        _, decisions = module.eval().network(data.splits.test.x)
+    (layer,) = (m for m in module.modules() if isinstance(m, MoE))
+    sizes = [cost.params_total for cost in layer.experts.costs()]
+    load = decisions["net"].load().tolist()
+    met = 1_484 + sum(n * size for n, size in zip(load, sizes, strict=True)) / 40
+    assert module.cost().params_active == pytest.approx(met)
+    assert float(runner.callback_metrics["test/params_active"]) == pytest.approx(met)
+    assert module.cost().params_total == 32_140
+
+
+def test_before_the_first_evaluation_the_load_is_taken_as_even():
+    """N8 of the source study: until its first tracking all parameters counted as active."""
+    module, _ = pair("model=notebook_moe")
+    assert module.cost().params_active == 1_484 + (3 * 6_044 + 12_524) / 2
+
+
+def test_a_negative_coefficient_is_refused():
+    module, _ = pair("model=moe")
+    with pytest.raises(InvalidSetting, match="balance_coef must not be negative, got -1"):
+        MoEModule(
+            balance=switch_loss,
+            balance_coef=-1,
+            network=module.network,
+            optimizer=module.make_optimizer,
+            scheduler=module.make_scheduler,
+            classes=module.classes,
+            families=module.families,
+            seed=0,
+        )
+
+
+def test_no_list_of_an_epoch_outlives_it():
+    module, _, _ = fit("model=moe", max_epochs=2)
+    lists = [value for value in vars(module).values() if isinstance(value, list)]
+    assert all(len(value) < BATCHES for value in lists)
