@@ -22,6 +22,7 @@ from triptych.types import Cost
 Batch = tuple[Tensor, Tensor, Tensor]
 """Signals (B, D), classes (B), families (B)."""
 
+TEXT = (str, type(None))
 CHECK_EVERY = 50  # steps between looks for a loss that is no number: each look waits for the device
 
 
@@ -59,6 +60,17 @@ class ClassifierModule(L.LightningModule, ABC):
         self._right: list[Tensor] = []
         self._sizes: list[int] = []
         self._first_step = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As in `nn.Module`, sooner for text in place of text.
+
+        Lightning notes the name of each hook that it enters and leaves, 46 times a step, and
+        `nn.Module` looks through parameters, buffers and modules each time.
+        """
+        if isinstance(value, TEXT) and name in self.__dict__:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
