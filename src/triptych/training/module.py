@@ -173,7 +173,11 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def log_now(self, split: str, values: dict[str, float]) -> None:
         """Logs values that are already reduced over ranks, under `split/`."""
-        tensors = {f"{split}/{k}": torch.tensor(v, dtype=torch.double) for k, v in values.items()}
+        # On the device, because NCCL cannot reduce what is not.
+        tensors = {
+            f"{split}/{k}": torch.tensor(v, dtype=torch.double, device=self.device)
+            for k, v in values.items()
+        }
         # Equal on all ranks already; sync_dist makes sure that monitors cannot disagree.
         self.log_dict(tensors, sync_dist=True)
 
