@@ -25,7 +25,7 @@ def command(job: Callable[..., object]) -> int:
     """
     register()
     os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
-    is_rank = "LOCAL_RANK" in os.environ
+    is_rank = os.environ.get("LOCAL_RANK", "0") != "0"
     wants_traceback = FULL_ERROR in os.environ and not is_rank
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0

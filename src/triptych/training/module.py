@@ -1,7 +1,7 @@
 """The part of training that dense, sparse and MoE classifiers share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -67,7 +67,7 @@ class ClassifierModule(L.LightningModule, ABC):
         Lightning notes the name of each hook that it enters and leaves, 46 times a step, and
         `nn.Module` looks through parameters, buffers and modules each time.
         """
-        if isinstance(value, TEXT) and name in self.__dict__:
+        if name in self.__dict__ and type(value) in TEXT:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -171,15 +171,16 @@ class ClassifierModule(L.LightningModule, ABC):
         names = {"classes": self.classes, "families": self.families}
         return names | self.test_quality.tables() | self.panel_tables()
 
-    def log_now(self, split: str, values: dict[str, float]) -> None:
+    def log_now(self, split: str, values: Mapping[str, float]) -> None:
         """Logs values that are already reduced over ranks, under `split/`."""
-        # On the device, because NCCL cannot reduce what is not.
-        tensors = {
-            f"{split}/{k}": torch.tensor(v, dtype=torch.double, device=self.device)
-            for k, v in values.items()
-        }
-        # Equal on all ranks already; sync_dist makes sure that monitors cannot disagree.
-        self.log_dict(tensors, sync_dist=True)
+        self.log_exactly({f"{split}/{key}": value for key, value in values.items()})
+
+    def log_exactly(self, values: Mapping[str, float]) -> None:
+        """Logs numbers in double precision, once for this epoch."""
+        # On the device, because NCCL cannot reduce what is not. Equal on all ranks already;
+        # sync_dist makes sure that monitors cannot disagree.
+        double = {"dtype": torch.double, "device": self.device}
+        self.log_dict({k: torch.tensor(v, **double) for k, v in values.items()}, sync_dist=True)
 
     def total_cost(self, shares: dict[str, list[float]]) -> Cost:
         """The declared cost of the network with measured shares per expert, by layer."""

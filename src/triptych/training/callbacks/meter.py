@@ -41,7 +41,7 @@ class Meter(L.Callback):
         assert isinstance(pl_module, ClassifierModule)
         self.samples += pl_module.samples_in_epoch
         cost = pl_module.cost()
-        pl_module.log_dict(
+        pl_module.log_exactly(
             {
                 "time/train_s": self.seconds,
                 "compute/train_flops": 3 * cost.flops * self.samples,
@@ -49,8 +49,7 @@ class Meter(L.Callback):
                 "params/active": cost.params_active,
                 "params/total": cost.params_total,
                 "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            },
-            sync_dist=True,
+            }
         )
 
     def state_dict(self) -> dict[str, Any]:
