@@ -44,7 +44,7 @@ def test_everything_that_is_computed_counts() -> None:
         ["model=moe", "optimizer=sgd"],
         ["model=moe", "data.noise=0.5"],
         ["model=moe", "trainer.max_epochs=3"],
-        ["model=moe", "callbacks.checkpoint.monitor=val/loss"],
+        ["model=moe", "callbacks.best.monitor=val/loss"],
     ]
     assert len({config_hash(composed(*s)) for s in settings}) == len(settings)
 

@@ -154,3 +154,9 @@ def test_attributes_of_a_module_are_set_as_in_any_other() -> None:
     module.level = None
     assert (module.note, module.level) == ("second", None)
     assert "level" not in dict(module.named_parameters())
+
+
+def test_a_last_step_that_breaks_the_weights_is_found_by_the_validation_that_follows() -> None:
+    for panel in ("ffn", "moe"):
+        with pytest.raises(TrainingDiverged, match="val/loss is not a finite number after step 0"):
+            fit(f"model={panel}", "model.lr=1e30", "data.batch_size=104")

@@ -107,7 +107,9 @@ def test_before_the_first_evaluation_the_load_is_taken_as_even():
 
 def test_a_negative_coefficient_is_refused():
     module, _ = pair("model=moe")
-    with pytest.raises(InvalidSetting, match="balance_coef must not be negative, got -1"):
+    with pytest.raises(
+        InvalidSetting, match="balance_coef must not be negative or infinite, got -1"
+    ):
         MoEModule(
             balance=switch_loss,
             balance_coef=-1,

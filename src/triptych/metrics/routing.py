@@ -51,7 +51,8 @@ class RoutingMetrics(Metric):
         self.prob_by_family.index_add_(0, family, probs)
         self.samples_by_family += torch.bincount(family, minlength=families)
         self.token_entropy += torch.special.entr(probs).sum()
-        largest = (probs.max(dim=1).values * CONFIDENCE_BINS).long().clamp(max=CONFIDENCE_BINS - 1)
+        # From 0 on, because no number becomes a negative one where a net has diverged.
+        largest = (probs.max(dim=1).values * CONFIDENCE_BINS).long().clamp(0, CONFIDENCE_BINS - 1)
         self.confidence += torch.bincount(largest, minlength=CONFIDENCE_BINS)
 
     def compute(self) -> dict[str, Any]:

@@ -8,14 +8,13 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
 from triptych.seeds import derive
 from triptych.tracking import config_for_loggers
-from triptych.training import ClassifierModule, ConfigInCheckpoint, Meter, Progress
+from triptych.training import BestCheckpoint, ClassifierModule, ConfigInCheckpoint, Meter, Progress
 
 
 @final
@@ -27,7 +26,7 @@ class Job:
     module: ClassifierModule
     data: ClassificationData
     meter: Meter
-    checkpoint: ModelCheckpoint
+    checkpoint: BestCheckpoint
 
 
 def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
@@ -48,9 +47,11 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     module = build_module(config, data)
     meter = Meter()
     named = build_named(config["callbacks"])
-    kept = [c for c in named.values() if isinstance(c, ModelCheckpoint) and c.monitor is not None]
+    kept = [callback for callback in named.values() if isinstance(callback, BestCheckpoint)]
     if len(kept) != 1:
-        raise InvalidSetting(f"callbacks: {len(kept)} checkpoints have a monitor; exactly one must")
+        raise InvalidSetting(
+            f"callbacks: {len(kept)} of them keep the best checkpoint; exactly one must"
+        )
     loggers = list(build_named(config["logger"]).values())
     callbacks = [*named.values(), meter, ConfigInCheckpoint(dict(config)), Progress(title)]
     trainer = build_trainer(config, callbacks, loggers, folder)

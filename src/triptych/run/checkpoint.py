@@ -7,8 +7,10 @@ from typing import Any
 import torch
 
 from triptych.errors import InvalidSetting
+from triptych.result import write_whole
 from triptych.training.callbacks.config_in_checkpoint import KEY
 
+METRICS = "metrics.csv"
 RESUMED = ("seed", "data", "model", "optimizer", "scheduler")
 """The parts of the configuration that a resumed run must share with its checkpoint."""
 
@@ -63,6 +65,20 @@ def check_resumable(path: str, config: Mapping[str, Any]) -> None:
             raise InvalidSetting(
                 f"ckpt_path={path}: {key} was {was} and is now {now}; resume with the old value"
             )
+
+
+def carry_metrics(path: str, folder: Path) -> None:
+    """Takes the rows of `metrics.csv` up to the checkpoint at `path` along into `folder`.
+
+    Later rows stay behind: the resumed run writes them anew.
+    """
+    table = Path(path).resolve().parent.parent / METRICS
+    if not table.is_file():
+        return
+    done = int(load_checkpoint(path)["global_step"])
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    kept = [row for row in rows if int(row.split(",", 1)[0]) < done]
+    write_whole(folder / METRICS, "\n".join([header, *kept]) + "\n")
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

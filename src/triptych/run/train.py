@@ -14,6 +14,7 @@ from triptych.data import ClassificationData
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
+from triptych.run.checkpoint import carry_metrics
 from triptych.run.checks import check
 from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
@@ -35,6 +36,8 @@ def train(cfg: DictConfig) -> float | None:
     with recorded(result, folder):
         check(config)
         quieten()
+        if config["ckpt_path"] is not None and is_first_rank():
+            carry_metrics(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")

@@ -1,6 +1,7 @@
 """LightningModules of the three panels, learning rate schedules and callbacks."""
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
+from triptych.training.callbacks.best_checkpoint import BestCheckpoint
 from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
@@ -12,6 +13,7 @@ from triptych.training.unprofiled import Unprofiled
 
 __all__ = [
     "BalancePressure",
+    "BestCheckpoint",
     "ClassifierModule",
     "ConfigInCheckpoint",
     "FFNModule",

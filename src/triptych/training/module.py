@@ -1,5 +1,6 @@
 """The part of training that dense, sparse and MoE classifiers share."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -149,8 +150,15 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def on_validation_epoch_end(self) -> None:
         """Logs validation means and what is special to the panel."""
-        self.log_now("val", self.val_mean.compute() | self.panel_scalars("val"))
+        self._refuse_nan(0)  # before the validation loss, because it names the very step
+        means = self.val_mean.compute()
         self.val_mean.reset()
+        if not math.isfinite(means["loss"]):  # the last step of an epoch shows only here
+            raise TrainingDiverged(
+                f"val/loss is not a finite number after step {self.global_step - 1}"
+                f" (epoch {self.current_epoch}): lower model.lr or model.clip"
+            )
+        self.log_now("val", means | self.panel_scalars("val"))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the test metrics."""
@@ -201,9 +209,13 @@ class ClassifierModule(L.LightningModule, ABC):
             schedule.step()
 
     def _refuse_nan(self, since: int) -> None:
+        if not self._losses[since:]:
+            return
         bad = ~torch.isfinite(torch.stack(self._losses[since:]))
-        if bad.any():
-            batch = since + int(bad.int().argmax())
+        # Decided by all ranks together: one that stopped alone would leave the others waiting.
+        on_any_rank = self.trainer.strategy.reduce(bad.double(), reduce_op="sum") > 0
+        if on_any_rank.any():
+            batch = since + int(on_any_rank.int().argmax())
             step = self._first_step + batch // self.trainer.accumulate_grad_batches
             raise TrainingDiverged(
                 f"the training loss is not a finite number at step {step}"

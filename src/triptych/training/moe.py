@@ -1,5 +1,6 @@
 """The mixture-of-experts classifier: cross entropy plus the load-balancing loss."""
 
+import math
 from collections.abc import Callable
 from typing import Any, final
 
@@ -28,8 +29,10 @@ class MoEModule(ClassifierModule):
         self, *, balance: Callable[[Routing], Tensor], balance_coef: float, **shared: Any
     ) -> None:
         super().__init__(**shared)
-        if balance_coef < 0:
-            raise InvalidSetting(f"balance_coef must not be negative, got {balance_coef}")
+        if not 0 <= balance_coef < math.inf:
+            raise InvalidSetting(
+                f"balance_coef must not be negative or infinite, got {balance_coef}"
+            )
         self.balance, self.balance_coef = balance, balance_coef
         self.routing = nn.ModuleDict(
             {split: self._metrics_by_layer() for split in ("val_routing", "test_routing")}
