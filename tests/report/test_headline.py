@@ -134,6 +134,31 @@ def test_settings_are_compared_only_on_the_same_data(write_run, fake, tmp_path):
     assert any(text.startswith("With data=b: Only ffn, data=b") for text in found.sentences)
 
 
+def test_less_data_under_another_option_is_not_compared(write_run, fake, tmp_path):
+    for seed in range(2):
+        small = {"data": {"seed": seed, "n_train": 512}}
+        overrides = ["debug=fast"]
+        write_run(fake("moe", seed, 0.9 + 0.01 * seed), f"a{seed}")
+        write_run(fake("ffn", seed, 0.5, config=small, overrides=overrides), f"b{seed}")
+    found = headline(load_runs([tmp_path]))
+    assert found.comparisons == ()
+    assert any(text.startswith("With n_train=512: Only ffn") for text in found.sentences)
+
+
+def test_one_configuration_under_two_names_is_not_compared_with_itself(write_run, fake, tmp_path):
+    config = fake("ffn", 0, 0.9).config
+    for seed, typed in enumerate([["model.d_hidden=64"], ["model=ffn"]]):
+        write_run(
+            fake("ffn", seed, 0.9, config=data_seed(config, seed), overrides=typed), f"{seed}"
+        )
+    runs = load_runs([tmp_path])
+    assert runs.settings == ("ffn",)
+
+
+def data_seed(config, seed):
+    return {**config, "seed": seed, "data": {**config["data"], "seed": seed}}
+
+
 @pytest.mark.parametrize("margin", [0.001, 0.02])
 def test_the_margin_decides_what_a_tie_is(margin):
     noise = (0.005, -0.005, 0.004, -0.003)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from triptych.errors import InvalidSetting
-from triptych.report.settings import Key, setting_key, setting_labels, task_of
+from triptych.report.settings import Key, setting_keys, setting_labels, task_labels
 from triptych.result import Result, find
 
 PANELS = ("ffn", "sparse", "moe")
@@ -79,11 +79,11 @@ class Runs:
         return sorted(self.settings, key=lambda setting: -means[setting])
 
     def tasks(self) -> dict[str, list[str]]:
-        """The settings by the data that they were trained on, as named in the overrides."""
+        """The settings by the data that they were trained and tested on, told in words."""
         found: dict[str, list[str]] = {}
-        keys = {run.setting: run.key for run in self.finished}
-        for setting in self.settings:
-            found.setdefault(task_of(keys[setting]), []).append(setting)
+        results = [self.of(setting)[0].result for setting in self.settings]
+        for setting, task in zip(self.settings, task_labels(results), strict=True):
+            found.setdefault(task, []).append(setting)
         return found
 
 
@@ -106,7 +106,7 @@ def load_runs(roots: Sequence[Path]) -> Runs:
     if not found:
         listed = ", ".join(map(str, roots))
         raise InvalidSetting(f"no run below {listed}: expected folders with a result.json")
-    keys = [setting_key(result) for _, result in found]
+    keys = setting_keys([result for _, result in found])
     labels = setting_labels(keys)
     runs = [
         Run(folder, result, _read_curve(folder), key, labels[key])
