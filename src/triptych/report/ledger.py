@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from triptych.report.headline import Comparison
+from triptych.report.comparison import Comparison, points
 from triptych.report.runs import Run, Runs
 from triptych.report.settings import shared_overrides
 
@@ -30,8 +30,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
         "Differences in test accuracy, in percentage points, paired by seed. The interval and p "
         "are of the paired t test; the tie is tested with two one-sided t tests against a margin "
         f"of ±{margin:g} points; the smallest detectable difference is the one that this test "
-        "finds in 80 % of all repetitions, given the spread seen here and before Holm's "
-        "correction."
+        "finds in 80 % of all repetitions, given the spread seen here, at the level of Holm's "
+        "first step (0.05 divided by the number of pairs on the same data)."
     )
     return f'<p class="small">{legend}</p>{_table(head, rows, "numbers")}'
 
@@ -134,7 +134,7 @@ def _commands(runs: Sequence[Run]) -> str:
 
 
 def _points(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.2f}"
+    return "-" if math.isnan(share) else points(share)
 
 
 def _probability(p: float) -> str:
