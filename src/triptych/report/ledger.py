@@ -8,6 +8,7 @@ from typing import Any
 from triptych.report.comparison import Comparison, points
 from triptych.report.runs import Run, Runs
 from triptych.report.settings import shared_overrides
+from triptych.result import FILE
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:
@@ -76,6 +77,14 @@ def failures(runs: Runs) -> str:
     counts = _distinct_counts([run.result.status for run in runs.others])
     intro = f"<p>In no table, statistic or figure: {escape(counts)}.</p>"
     return intro + _table(("Run", "Setting", "Status", "Message"), rows)
+
+
+def unreadable(runs: Runs) -> str:
+    """Every file that should be the record of a run and is none, with the reason."""
+    if not runs.unreadable:
+        return ""
+    rows = [(f"{bad.folder.name}/{FILE}", bad.reason) for bad in runs.unreadable]
+    return f"<p>Set aside; in nothing on this page.</p>{_table(('File', 'Reason'), rows)}"
 
 
 def run_table(runs: Runs) -> str:
@@ -148,7 +157,7 @@ def _seeds(runs: Sequence[Run]) -> str:
 
 
 def _mebibytes(value: float) -> str:
-    return f"{value:.0f} MiB" if value else ""
+    return f"{value:.0f} MiB" if value > 0 else ""
 
 
 def _facts(table: Mapping[str, Any]) -> str:
