@@ -18,7 +18,7 @@ FULL = Result(
     seed=1,
     overrides=["model=moe", "model.tags=[a,b]"],
     config={"model": {"top_k": 2, "lr": 1e-3}, "none": None},
-    metrics={"best": {"val/acc": 0.5}, "test": {"test/acc/family/cubic": math.nan}},
+    metrics={"best": {"val/acc": 0.5}, "test": {"test/acc/family/cubic": 0.25}},
     tables={"confusion": [[1, 2], [3, 4]]},
     error={"type": "ValueError", "message": "é ✓ x", "traceback": ""},
 )
@@ -27,9 +27,31 @@ FULL = Result(
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = results.write(FULL, tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / FILE
-    # NaN equals nothing, so texts are compared.
-    assert repr(results.read(path)) == repr(FULL)
+    assert results.read(path) == FULL
     assert json.loads(path.read_text())["schema"] == SCHEMA
+
+
+def test_what_is_no_number_in_json_is_null(tmp_path: Path) -> None:
+    def refuse(token: str) -> None:
+        raise AssertionError(token)
+
+    odd = Result(
+        "finished",
+        "moe-s1",
+        "moe",
+        1,
+        config={"limits": (math.inf, 1.5)},
+        metrics={"test": {"test/acc": math.nan}},
+        tables={"rows": [[-math.inf, 2], {"x": math.nan}]},
+        samples_per_s=math.nan,
+    )
+    path = results.write(odd, tmp_path)
+    json.loads(path.read_text(), parse_constant=refuse)
+    found = results.read(path)
+    assert found.config == {"limits": [None, 1.5]}
+    assert found.metrics == {"test": {"test/acc": None}}
+    assert found.tables == {"rows": [[None, 2], {"x": None}]}
+    assert found.samples_per_s is None
 
 
 def test_only_whole_files_stay(tmp_path: Path) -> None:
@@ -71,7 +93,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     results.write(FULL, tmp_path)
     with pytest.raises(TypeError):
         results.write(Result("running", "a", "ffn", 0, config={"x": object()}), tmp_path)
-    assert repr(results.read(tmp_path / FILE)) == repr(FULL)
+    assert results.read(tmp_path / FILE) == FULL
 
 
 GOOD = asdict(Result("finished", "ffn-s0", "ffn", 0))

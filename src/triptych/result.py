@@ -5,6 +5,7 @@ run leaves `running` and never half a file. Nothing here imports torch.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -58,10 +59,14 @@ class Result:
 
 
 def write(result: Result, folder: Path) -> Path:
-    """Writes `result.json` in `folder` so that a reader sees the old file or the new one."""
+    """Writes `result.json` in `folder` so that a reader sees the old file or the new one.
+
+    JSON has no NaN and no infinity: they become null, and are read back as None.
+    """
     target = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
-    return write_whole(target, json.dumps(asdict(result), indent=1, allow_nan=True) + "\n")
+    text = json.dumps(_finite(asdict(result)), indent=1, allow_nan=False)
+    return write_whole(target, text + "\n")
 
 
 def write_whole(target: Path, text: str) -> Path:
@@ -70,6 +75,18 @@ def write_whole(target: Path, text: str) -> Path:
     draft.write_text(text, encoding="utf-8")
     os.replace(draft, target)
     return target
+
+
+def _finite(node: Any) -> Any:
+    match node:
+        case float() if not math.isfinite(node):
+            return None
+        case dict():
+            return {key: _finite(value) for key, value in node.items()}
+        case list() | tuple():
+            return [_finite(value) for value in node]
+        case _:
+            return node
 
 
 def read(path: Path) -> Result:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ def fake_result(panel: str, seed: int, accuracy: float, **changes: object) -> Re
         "seed": seed,
         "overrides": [f"model={panel}", f"seed={seed}"],
         "config_hash": f"{panel}{seed}",
-        "config": {"model": {"d_hidden": 64}, "trainer": {"max_epochs": 12}},
+        "config": fake_config(panel, seed, changes.get("overrides", ())),
         "command": f"train.py model={panel} seed={seed}",
         "git": {"commit": "0123abc", "dirty": False},
         "versions": {"torch": "0.0.fake"},
@@ -52,6 +53,26 @@ def fake_result(panel: str, seed: int, accuracy: float, **changes: object) -> Re
         "tables": fake_tables(panel, accuracy, rng),
     }
     return Result(**{**fields, **changes})  # pyright: ignore[reportArgumentType]
+
+
+def fake_config(panel: str, seed: int, overrides: object) -> dict[str, Any]:
+    """A configuration that the overrides have been merged into; a group is its `_target_`."""
+    config: dict[str, Any] = {
+        "seed": seed,
+        "data": {"seed": seed, "n_train": 800, "batch_size": 32},
+        "model": {"name": panel, "d_hidden": 64},
+        "trainer": {"max_epochs": 12, "devices": 1},
+    }
+    for override in list(overrides) if isinstance(overrides, list) else []:
+        path, _, value = str(override).partition("=")
+        *groups, leaf = path.split(".")
+        node = config
+        for group in groups:
+            node = node.setdefault(group, {})
+        if isinstance(node.get(leaf), dict):
+            node, leaf = node[leaf], "_target_"
+        node[leaf] = value
+    return config
 
 
 def wobble(panel: str, seed: int) -> float:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,66 @@ def test_the_same_gap_in_every_seed_is_no_proof():
     assert found.text.startswith("moe is 5.00 points above ffn in each of 2 paired seeds")
 
 
-def test_equal_accuracy_in_every_seed_is_a_tie():
+def test_equal_accuracy_in_every_seed_is_no_tie():
     found = compare({"moe": {0: 0.95, 1: 0.96}, "ffn": {0: 0.95, 1: 0.96}})
-    assert found.comparisons[0].verdict == "tie"
+    assert found.comparisons[0].verdict == "no spread"
+    assert found.text.startswith("moe and ffn have the same accuracy in each of 2 paired seeds")
+
+
+def test_a_pair_without_spread_does_not_ease_the_correction_of_others():
+    settings = {
+        "moe": scores(0.9, 0.007, 0.014, 0.022, 0.012),
+        "twin": scores(0.8, 0.007, 0.014, 0.022, 0.012),
+        "ffn": scores(0.9, 0, 0, 0, 0),
+    }
+    p = compare({name: settings[name] for name in ("moe", "ffn")}).comparisons[0].paired.p
+    found = {c.second: c for c in compare(settings).comparisons}
+    # Of three p values, twin - ffn (tiny) comes first; moe - ffn is second of three: times 2.
+    assert found["ffn"].corrected_p == pytest.approx(2 * p)
+
+
+def test_no_number_is_a_negative_zero():
+    noise = (0.0015, 0.0004, 0.0015, 0.00075, 0.0014)
+    found = compare({"moe": scores(0.9, *noise), "ffn": scores(0.9, 0, 0, 0, 0, 0)})
+    low = found.comparisons[0].paired.low
+    flat = [0.0, 0.002, 0.0, 0.002]
+    gap = compare({"moe": scores(0.9, *flat), "ffn": scores(0.9, 0, 0, 0, 0)}).comparisons[0]
+    near = replace(gap, paired=replace(gap.paired, low=-0.00001))
+    assert low > 0
+    assert "[0.00, " in near.sentence
+    assert "-0.00" not in near.sentence
+
+
+def test_the_smallest_detectable_difference_is_that_of_the_corrected_test():
+    noise = (0.03, -0.03, 0.02, -0.02)
+    settings = {
+        "moe": scores(0.91, *noise),
+        "ffn": scores(0.9, 0, 0, 0, 0),
+        "sparse": scores(0.9, 0.01, 0, 0, 0.01),
+    }
+    found = next(c for c in compare(settings).comparisons if c.second == "ffn")
+    sd = float(np.std(noise, ddof=1))
+    assert found.detectable == pytest.approx(smallest_detectable(sd, 4, alpha=0.05 / 3))
+    assert "smallest detectable at p < 0.05 / 3: " in found.sentence
+    assert "Holm's first step, p < 0.05 / 3" in compare(settings).remarks[-1]
+
+
+def test_the_best_mean_is_chosen_over_the_common_seeds():
+    # ffn's own mean is the highest because of seeds that the others have not run.
+    settings = {
+        "ffn": {**scores(0.8, 0, 0.01), 8: 0.999, 9: 0.999},
+        "moe": scores(0.85, 0.001, 0.02),
+        "sparse": scores(0.7, 0, 0.03),
+    }
+    found = compare(settings)
+    assert {name for c in found.comparisons for name in (c.first, c.second)} == set(settings)
+    assert all("moe" in (c.first, c.second) for c in found.comparisons)
+    assert found.remarks[0] == "The best mean is that over the 2 seeds that all settings share."
+
+
+def test_without_two_common_seeds_it_says_that_means_are_over_own_seeds():
+    found = compare({"moe": {0: 0.9, 1: 0.8}, "ffn": {0: 0.7, 2: 0.6}})
+    assert "share fewer than two seeds" in found.remarks[0]
 
 
 def test_who_is_ahead_follows_the_common_seeds_not_the_overall_mean():
@@ -108,9 +166,37 @@ def test_many_settings_are_counted():
     found = compare(settings)
     assert found.text == (
         f"s6 has the highest mean test accuracy ({100 * np.mean(list(settings['s6'].values())):.2f}"
-        " %) of 7 settings: ahead of 6, tied with 0, no difference shown to 0."
+        " %) of 7 settings: ahead of 6."
     )
     assert len(found.comparisons) == 6
+
+
+def test_every_verdict_is_counted_by_its_own_words():
+    settings = {
+        "best": {**scores(0.9, 0.01, 0.02, 0.015, 0.012), 9: 0.99},
+        "flat": scores(0.8, 0.01, 0.02, 0.015, 0.012),
+        "low": scores(0.5, 0.001, 0.002, 0.001, 0.002),
+        "one": {0: 0.4},
+        "none": {7: 0.3},
+        "near": scores(0.88, 0.2, -0.16, 0.08, -0.09),
+    }
+    assert (
+        compare(settings)
+        .sentences[0]
+        .endswith(
+            "of 6 settings: ahead of 1, no difference shown to 1, the same gap in every seed to 1, "
+            "only one seed in common with 1, no seed in common with 1."
+        )
+    )
+
+
+def test_a_setting_that_leads_on_the_shared_seeds_is_counted_as_such():
+    ffn = {**scores(0.9, 0, 0, 0, 0), 9: 0.999}
+    noise = (0.001, 0.002, 0.003, 0.002)
+    rest = {f"s{k}": {20 + k: 0.1} for k in range(4)}
+    found = compare({"ffn": ffn, "moe": scores(0.905, *noise), **rest})
+    assert "ffn has the highest mean" in found.text
+    assert "behind 1 on the seeds that the two share, no seed in common with 4." in found.text
 
 
 def test_without_accuracy_or_runs_it_says_so():
@@ -132,6 +218,31 @@ def test_settings_are_compared_only_on_the_same_data(write_run, fake, tmp_path):
     found = headline(load_runs([tmp_path]))
     assert [(c.first, c.second) for c in found.comparisons] == [("moe, data=a", "ffn, data=a")]
     assert any(text.startswith("With data=b: Only ffn, data=b") for text in found.sentences)
+
+
+def test_less_data_under_another_option_is_not_compared(write_run, fake, tmp_path):
+    for seed in range(2):
+        small = {"data": {"seed": seed, "n_train": 512}}
+        overrides = ["debug=fast"]
+        write_run(fake("moe", seed, 0.9 + 0.01 * seed), f"a{seed}")
+        write_run(fake("ffn", seed, 0.5, config=small, overrides=overrides), f"b{seed}")
+    found = headline(load_runs([tmp_path]))
+    assert found.comparisons == ()
+    assert any(text.startswith("With n_train=512: Only ffn") for text in found.sentences)
+
+
+def test_one_configuration_under_two_names_is_not_compared_with_itself(write_run, fake, tmp_path):
+    config = fake("ffn", 0, 0.9).config
+    for seed, typed in enumerate([["model.d_hidden=64"], ["model=ffn"]]):
+        write_run(
+            fake("ffn", seed, 0.9, config=data_seed(config, seed), overrides=typed), f"{seed}"
+        )
+    runs = load_runs([tmp_path])
+    assert runs.settings == ("ffn",)
+
+
+def data_seed(config, seed):
+    return {**config, "seed": seed, "data": {**config["data"], "seed": seed}}
 
 
 @pytest.mark.parametrize("margin", [0.001, 0.02])

@@ -93,7 +93,7 @@ def test_a_folder_without_runs_is_named(tmp_path):
         load_runs([tmp_path / "absent"])
 
 
-def test_a_broken_record_is_named(tmp_path):
+def test_a_broken_record_alone_is_named(tmp_path):
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(InvalidSetting, match=r"result\.json is not a result"):
         load_runs([tmp_path])

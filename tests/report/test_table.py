@@ -25,6 +25,17 @@ def test_a_row_holds_means_over_seeds_and_the_sd_of_the_accuracy(write_run, fake
     assert row["val_acc"] == pytest.approx(0.922)
 
 
+def test_the_final_validation_accuracy_stands_beside_the_best_but_not_in_the_terminal(
+    write_run, fake, tmp_path
+):
+    write_run(fake("ffn", 0, 0.90))
+    summary = summarise(load_runs([tmp_path]))
+    assert summary.iloc[0]["val_acc_final"] == pytest.approx(0.901)
+    assert "| 90.20 % | 90.10 % |" in markdown_table(summary)
+    assert "Final val. acc." in html_table(summary)
+    assert len(terminal_table(summary).columns) == 7
+
+
 def test_one_run_has_no_sd(write_run, fake, tmp_path):
     write_run(fake("moe", 0, 0.9))
     summary = summarise(load_runs([tmp_path]))

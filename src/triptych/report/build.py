@@ -38,7 +38,7 @@ def build_report(roots: Sequence[Path], out: Path, title: str = TITLE) -> Report
     Without a finished run the page lists what happened instead.
 
     Raises:
-        InvalidSetting: if a root is missing, holds no run, or a `result.json` cannot be read.
+        InvalidSetting: if a root is missing, or no run that can be read lies below any.
     """
     runs = load_runs(roots)
     answer = headline(runs)

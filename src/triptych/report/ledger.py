@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from triptych.report.headline import Comparison
+from triptych.report.comparison import Comparison, points
 from triptych.report.runs import Run, Runs
 from triptych.report.settings import shared_overrides
+from triptych.result import FILE
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:
@@ -30,8 +31,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
         "Differences in test accuracy, in percentage points, paired by seed. The interval and p "
         "are of the paired t test; the tie is tested with two one-sided t tests against a margin "
         f"of ±{margin:g} points; the smallest detectable difference is the one that this test "
-        "finds in 80 % of all repetitions, given the spread seen here and before Holm's "
-        "correction."
+        "finds in 80 % of all repetitions, given the spread seen here, at the level of Holm's "
+        "first step (0.05 divided by the number of pairs on the same data)."
     )
     return f'<p class="small">{legend}</p>{_table(head, rows, "numbers")}'
 
@@ -76,6 +77,14 @@ def failures(runs: Runs) -> str:
     counts = _distinct_counts([run.result.status for run in runs.others])
     intro = f"<p>In no table, statistic or figure: {escape(counts)}.</p>"
     return intro + _table(("Run", "Setting", "Status", "Message"), rows)
+
+
+def unreadable(runs: Runs) -> str:
+    """Every file that should be the record of a run and is none, with the reason."""
+    if not runs.unreadable:
+        return ""
+    rows = [(f"{bad.folder.name}/{FILE}", bad.reason) for bad in runs.unreadable]
+    return f"<p>Set aside; in nothing on this page.</p>{_table(('File', 'Reason'), rows)}"
 
 
 def run_table(runs: Runs) -> str:
@@ -134,7 +143,7 @@ def _commands(runs: Sequence[Run]) -> str:
 
 
 def _points(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.2f}"
+    return "-" if math.isnan(share) else points(share)
 
 
 def _probability(p: float) -> str:
@@ -148,7 +157,7 @@ def _seeds(runs: Sequence[Run]) -> str:
 
 
 def _mebibytes(value: float) -> str:
-    return f"{value:.0f} MiB" if value else ""
+    return f"{value:.0f} MiB" if value > 0 else ""
 
 
 def _facts(table: Mapping[str, Any]) -> str:

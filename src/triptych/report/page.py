@@ -10,8 +10,9 @@ from plotly.offline import get_plotlyjs
 
 from triptych.report.chart import Chart, Key
 from triptych.report.headline import Headline
-from triptych.report.ledger import comparison_table, failures, measured, run_table
+from triptych.report.ledger import comparison_table, failures, measured, run_table, unreadable
 from triptych.report.plotly_chart import plotly_pane
+from triptych.report.routing_table import routing_table
 from triptych.report.runs import Runs
 from triptych.report.table import html_table
 
@@ -57,9 +58,11 @@ def _sections(content: Content) -> list[str]:
         _top(content),
         _section("results", "Results", f'<div class="scroll">{tables}</div>' if tables else ""),
         _section("comparisons", "Comparisons", comparison_table(content.headline.comparisons)),
+        _section("routing", "Routing on the test split", routing_table(content.runs)),
         _section("figures", "Figures", evidence),
         _section("method", "How this was measured", measured(content.runs)),
         _section("unfinished", "Runs that did not finish", failures(content.runs)),
+        _section("unreadable", "Unreadable", unreadable(content.runs)),
         _section("runs", "All runs", run_table(content.runs)),
         "<footer>Made by Triptych from the run folders named above.</footer>",
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from triptych.errors import InvalidSetting
-from triptych.report.settings import Key, setting_key, setting_labels, task_of
-from triptych.result import Result, find
+from triptych.report.records import Unreadable, read_records
+from triptych.report.settings import Key, setting_keys, setting_labels, task_labels
+from triptych.result import FILE, Result
 
 PANELS = ("ffn", "sparse", "moe")
 CURVES = "metrics.csv"
@@ -43,11 +44,13 @@ class Runs:
     Attributes:
         others: failed, skipped, interrupted and still running ones.
         notes: what was left out while loading, in words.
+        unreadable: files that should be records of runs and are not.
     """
 
     finished: tuple[Run, ...]
     others: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -79,11 +82,11 @@ class Runs:
         return sorted(self.settings, key=lambda setting: -means[setting])
 
     def tasks(self) -> dict[str, list[str]]:
-        """The settings by the data that they were trained on, as named in the overrides."""
+        """The settings by the data that they were trained and tested on, told in words."""
         found: dict[str, list[str]] = {}
-        keys = {run.setting: run.key for run in self.finished}
-        for setting in self.settings:
-            found.setdefault(task_of(keys[setting]), []).append(setting)
+        results = [self.of(setting)[0].result for setting in self.settings]
+        for setting, task in zip(self.settings, task_labels(results), strict=True):
+            found.setdefault(task, []).append(setting)
         return found
 
 
@@ -91,22 +94,20 @@ def load_runs(roots: Sequence[Path]) -> Runs:
     """Reads all run folders below the given ones.
 
     Of several runs with the same setting and seed the one that finished last counts; the notes
-    say so.
+    say so. A `result.json` that cannot be read is set aside.
 
     Raises:
-        InvalidSetting: if a folder is missing, holds no run, or a `result.json` cannot be read.
+        InvalidSetting: if a folder is missing, or no run that can be read lies below any.
     """
     for root in roots:
         if not root.exists():
             raise InvalidSetting(f"no such folder: {root}")
-    try:
-        found = list(find(*roots))
-    except ValueError as error:
-        raise InvalidSetting(f"{error}; remove it or move it away") from error
+    found, unreadable = read_records(roots)
     if not found:
         listed = ", ".join(map(str, roots))
-        raise InvalidSetting(f"no run below {listed}: expected folders with a result.json")
-    keys = [setting_key(result) for _, result in found]
+        what = "".join(f"; {bad.folder / FILE} is {bad.reason}" for bad in unreadable[:1])
+        raise InvalidSetting(f"no run below {listed}: expected folders with a result.json{what}")
+    keys = setting_keys([result for _, result in found])
     labels = setting_labels(keys)
     runs = [
         Run(folder, result, _read_curve(folder), key, labels[key])
@@ -114,7 +115,7 @@ def load_runs(roots: Sequence[Path]) -> Runs:
     ]
     finished, notes = _latest([run for run in runs if run.result.status == "finished"])
     others = tuple(run for run in runs if run.result.status != "finished")
-    return Runs(tuple(sorted(finished, key=_order)), others, tuple(notes))
+    return Runs(tuple(sorted(finished, key=_order)), others, tuple(notes), tuple(unreadable))
 
 
 def runs_frame(runs: Runs) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""Settings: what distinguishes groups of runs, read from the overrides that were typed."""
+"""Settings and tasks: which runs differ by seed only, which saw the same data, and their names."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from triptych.report.configs import Flat, differing, flat_config
 from triptych.result import Result
 
 # Where and how a run is executed and recorded, not what it computes.
@@ -21,6 +22,31 @@ def setting_key(result: Result) -> Key:
     pairs = (_split(override) for override in result.overrides)
     kept = {(key, value) for key, value in pairs if not _noise(key)} - {("model", result.panel)}
     return result.panel, tuple(sorted(kept))
+
+
+def setting_keys(results: Sequence[Result]) -> list[Key]:
+    """The key of each run's setting: equal for runs whose configurations are equal.
+
+    Of several ways to type one configuration the shortest counts. Where one way to type meant
+    different configurations (a default has changed), what differs between them is added to the
+    key. A run without a recorded configuration goes by what was typed alone.
+    """
+    typed = [setting_key(result) for result in results]
+    flats = [flat_config(result) for result in results]
+    same = [
+        (key[0], frozenset(flat.items()) or key) for key, flat in zip(typed, flats, strict=True)
+    ]
+    shortest: dict[object, Key] = {}
+    for one, key in zip(same, typed, strict=True):
+        shortest[one] = min(shortest.get(one, key), key, key=_length)
+    twins: dict[Key, dict[object, Flat]] = {}
+    for one, flat in zip(same, flats, strict=True):
+        if flat:
+            twins.setdefault(shortest[one], {})[one] = flat
+    extra: dict[object, tuple[tuple[str, str], ...]] = {}
+    for group in twins.values():
+        extra |= dict(zip(group, differing(list(group.values())), strict=True))
+    return [_extended(shortest[one], extra.get(one, ())) for one in same]
 
 
 def setting_labels(keys: Iterable[Key]) -> dict[Key, str]:
@@ -48,11 +74,45 @@ def shared_overrides(keys: Sequence[Key]) -> list[tuple[str, str]]:
     return sorted(set.intersection(*(set(pairs) for _, pairs in keys)))
 
 
-def task_of(key: Key) -> str:
-    """The overrides that choose the data, such as `data=clusters`; empty for the default data."""
-    return ", ".join(
-        f"{name}={value}" for name, value in key[1] if name.split(".")[0].split("/")[0] == "data"
-    )
+def task_labels(results: Sequence[Result]) -> list[str]:
+    """The data of each run in words: what not all of them share, empty if nothing is left.
+
+    Runs with the same label saw the same data. The batch size is no part of it, nor is the seed
+    (runs are paired by it) unless the data have one of their own. A run without a recorded
+    configuration goes by the overrides that were typed.
+    """
+    flats = [_data(result) for result in results]
+    unique = list(dict.fromkeys(frozenset(flat.items()) for flat in flats))
+    pairs = dict(zip(unique, differing([dict(items) for items in unique]), strict=True))
+    names = {name for listed in pairs.values() for name, _ in listed}
+    ends = Counter(map(_end, names))
+    return [
+        ", ".join(
+            f"{_end(name) if ends[_end(name)] == 1 else name}={value}"
+            for name, value in pairs[frozenset(flat.items())]
+        )
+        for flat in flats
+    ]
+
+
+def _data(result: Result) -> Flat:
+    typed = dict(setting_key(result)[1])
+    found = flat_config(result) if result.config.get("data") else typed
+    return {
+        name: value
+        for name, value in found.items()
+        if name.split(".")[0].split("/")[0] == "data" and name != "data.batch_size"
+    }
+
+
+def _length(key: Key) -> tuple[int, int, Key]:
+    return len(key[1]), sum(len(name) + len(value) for name, value in key[1]), key
+
+
+def _extended(key: Key, extra: Iterable[tuple[str, str]]) -> Key:
+    panel, pairs = key
+    names = {name for name, _ in pairs}
+    return panel, tuple(sorted({*pairs, *(pair for pair in extra if pair[0] not in names)}))
 
 
 def _split(override: str) -> tuple[str, str]:

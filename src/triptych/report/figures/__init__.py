@@ -2,6 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from triptych.report.chart import Chart
+from triptych.report.comparison import Comparison
 from triptych.report.figures.balance import balance
 from triptych.report.figures.calibration import calibration
 from triptych.report.figures.confusion import confusion
@@ -12,7 +13,6 @@ from triptych.report.figures.flops import flops
 from triptych.report.figures.parameters import parameters
 from triptych.report.figures.routing import confidence, load, specialisation
 from triptych.report.figures.sparsity import sparsity
-from triptych.report.headline import Comparison
 from triptych.report.palette import Style, styles
 from triptych.report.runs import Runs
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from triptych.report.chart import Axis, Chart, Interval, Mark, Pane, Upright
-from triptych.report.headline import Comparison
+from triptych.report.comparison import Comparison
 from triptych.report.palette import Style
 
 
