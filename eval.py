@@ -3,15 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from triptych.launch import command
+from triptych.launch import command, stoppable
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="eval")
 def main(cfg: DictConfig) -> None:
     """Rebuilds data and model from the checkpoint alone."""
-    from triptych.run import evaluate
+    with stoppable():
+        from triptych.run import evaluate
 
-    evaluate(cfg)
+        evaluate(cfg)
 
 
 if __name__ == "__main__":

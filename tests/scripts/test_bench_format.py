@@ -55,6 +55,18 @@ def test_a_goal_is_met_only_by_the_whole_interval(bench):
     assert not row(bench, low=1.0, goal=1.1, better="higher").met
 
 
+def test_a_row_without_a_goal_informs_and_cannot_fail(bench):
+    informs = row(bench, low=7, high=9, goal=None)
+    assert informs.met
+    assert "| 7 to 9 | none | - |" in bench.markdown(bench.describe("x", [informs]))
+
+
+def test_ratios_are_of_what_both_sides_measured_themselves(bench):
+    subject, baseline = iter([100.0, 3.0, 8.0]), iter([100.0, 2.0, 4.0])
+    # the first of each is a warm-up and does not count
+    assert bench.ratios(lambda: next(subject), lambda: next(baseline), rounds=2) == [1.5, 2.0]
+
+
 def test_the_json_and_the_page_hold_the_same_rows(bench, tmp_path, capsys):
     out = tmp_path / "deep" / "x.json"
     bench.publish("x", [row(bench), row(bench, high=0.9)], out)

@@ -173,3 +173,16 @@ def test_a_small_batch_can_be_learned_by_heart(panel: str) -> None:
     _, _, runner = fit(*overrides, max_epochs=25, overfit_batches=1, limit_val_batches=0)
     assert runner.callback_metrics["train/acc"] == 1.0
     assert runner.callback_metrics["train/loss"] < 0.1
+
+
+def test_attributes_of_a_module_are_set_as_in_any_other() -> None:
+    module, _ = pair()
+    module.note = "first"
+    module.note = "second"
+    module.level = torch.nn.Parameter(torch.zeros(()))
+    with pytest.raises(TypeError, match="cannot assign 'str' as parameter 'level'"):
+        module.level = "text"
+    assert "level" in dict(module.named_parameters())
+    module.level = None
+    assert (module.note, module.level) == ("second", None)
+    assert "level" not in dict(module.named_parameters())

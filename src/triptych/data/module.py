@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-import torch
 from lightning import LightningDataModule
 
 from triptych.data.loader import TensorBatches
@@ -106,12 +105,6 @@ class ClassificationData(LightningDataModule, ABC):
     def test_dataloader(self) -> TensorBatches:
         """This process's shard of the test split."""
         return self._evaluation(self.splits.test)
-
-    def transfer_batch_to_device(
-        self, batch: Samples, device: torch.device, dataloader_idx: int
-    ) -> Samples:
-        """The batch on the device. Lightning's own way looks into each part for nested ones."""
-        return Samples(*(part.to(device, non_blocking=True) for part in batch))
 
     def _evaluation(self, samples: Samples) -> TensorBatches:
         plan = Shards(len(samples.y), LARGEST_EVALUATION_BATCH, *self._place())

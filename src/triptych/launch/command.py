@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych.config import register
-from triptych.launch.ddp import ENTRY, JobFailed, Stopped
+from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
+from triptych.launch.stopping import JobFailed, Stopped
 from triptych.sweep import SweepCallback, finish
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def command(job: Callable[[], None]) -> int:
+def command(job: Callable[..., object]) -> int:
     """Runs a `@hydra.main` function and says in one line what went wrong, if anything did.
 
     A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
@@ -24,7 +25,7 @@ def command(job: Callable[[], None]) -> int:
     """
     register()
     os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
-    is_rank = "LOCAL_RANK" in os.environ
+    is_rank = os.environ.get("LOCAL_RANK", "0") != "0"
     wants_traceback = FULL_ERROR in os.environ and not is_rank
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from triptych.launch.ranks import Ranks
+from triptych.launch.stopping import stoppable
 
 ENTRY = "TRIPTYCH_ENTRY_SCRIPT"
 DDP_VARIABLES = (
@@ -52,14 +53,6 @@ def child_command(local_rank: int) -> tuple[list[str], str]:
     return command, hydra.runtime.cwd
 
 
-class Stopped(BaseException):
-    """A single run failed with its `__cause__`. No `Exception`, so that Hydra lets it pass."""
-
-
-class JobFailed(Exception):
-    """A job of a sweep failed with its `__cause__`, which was reported when it happened."""
-
-
 @contextmanager
 def isolated_job() -> Iterator[None]:
     """Around the body of a job: its ranks start as `child_command` says, and end with it.
@@ -68,12 +61,8 @@ def isolated_job() -> Iterator[None]:
         Stopped: for any error of a single run.
         JobFailed: for any error of a job in a sweep; the sweep goes on.
     """
-    try:
-        with _own_processes():
-            yield
-    except Exception as error:
-        single = HydraConfig.get().mode != RunMode.MULTIRUN
-        raise (Stopped if single else JobFailed)(str(error)) from error
+    with stoppable(), _own_processes():
+        yield
 
 
 @contextmanager

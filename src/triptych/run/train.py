@@ -26,7 +26,7 @@ def train(cfg: DictConfig) -> float | None:
     """Trains, validates and tests as configured; writes the run folder.
 
     Returns:
-        The best validation accuracy, or None for a run that a sweep skips.
+        The best monitored score (val/acc by default), or None for a run that a sweep skips.
     """
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     hydra = HydraConfig.get()
@@ -44,7 +44,7 @@ def train(cfg: DictConfig) -> float | None:
         return None
     if is_first_rank():
         print(f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}")
-    return result.metrics["best"]["val/acc"]
+    return next(iter(result.metrics["best"].values()))
 
 
 def quieten() -> None:

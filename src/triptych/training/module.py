@@ -1,7 +1,7 @@
 """The part of training that dense, sparse and MoE classifiers share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -22,6 +22,7 @@ from triptych.types import Cost
 Batch = tuple[Tensor, Tensor, Tensor]
 """Signals (B, D), classes (B), families (B)."""
 
+TEXT = (str, type(None))
 CHECK_EVERY = 50  # steps between looks for a loss that is no number: each look waits for the device
 
 
@@ -59,6 +60,17 @@ class ClassifierModule(L.LightningModule, ABC):
         self._right: list[Tensor] = []
         self._sizes: list[int] = []
         self._first_step = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As in `nn.Module`, sooner for text in place of text.
+
+        Lightning notes the name of each hook that it enters and leaves, 46 times a step, and
+        `nn.Module` looks through parameters, buffers and modules each time.
+        """
+        if name in self.__dict__ and type(value) in TEXT:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -159,11 +171,16 @@ class ClassifierModule(L.LightningModule, ABC):
         names = {"classes": self.classes, "families": self.families}
         return names | self.test_quality.tables() | self.panel_tables()
 
-    def log_now(self, split: str, values: dict[str, float]) -> None:
+    def log_now(self, split: str, values: Mapping[str, float]) -> None:
         """Logs values that are already reduced over ranks, under `split/`."""
-        tensors = {f"{split}/{k}": torch.tensor(v, dtype=torch.double) for k, v in values.items()}
-        # Equal on all ranks already; sync_dist makes sure that monitors cannot disagree.
-        self.log_dict(tensors, sync_dist=True)
+        self.log_exactly({f"{split}/{key}": value for key, value in values.items()})
+
+    def log_exactly(self, values: Mapping[str, float]) -> None:
+        """Logs numbers in double precision, once for this epoch."""
+        # On the device, because NCCL cannot reduce what is not. Equal on all ranks already;
+        # sync_dist makes sure that monitors cannot disagree.
+        double = {"dtype": torch.double, "device": self.device}
+        self.log_dict({k: torch.tensor(v, **double) for k, v in values.items()}, sync_dist=True)
 
     def total_cost(self, shares: dict[str, list[float]]) -> Cost:
         """The declared cost of the network with measured shares per expert, by layer."""

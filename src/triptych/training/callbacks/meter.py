@@ -4,6 +4,7 @@ import time
 from typing import Any, final
 
 import lightning as L
+import torch
 
 from triptych.training.module import ClassifierModule
 
@@ -40,7 +41,7 @@ class Meter(L.Callback):
         assert isinstance(pl_module, ClassifierModule)
         self.samples += pl_module.samples_in_epoch
         cost = pl_module.cost()
-        pl_module.log_dict(
+        pl_module.log_exactly(
             {
                 "time/train_s": self.seconds,
                 "compute/train_flops": 3 * cost.flops * self.samples,
@@ -48,8 +49,7 @@ class Meter(L.Callback):
                 "params/active": cost.params_active,
                 "params/total": cost.params_total,
                 "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            },
-            sync_dist=True,
+            }
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,6 +61,8 @@ class Meter(L.Callback):
         self.seconds, self.samples = state_dict["seconds"], state_dict["samples"]
 
     def _stop(self) -> None:
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # else the clock stops before the work does
         if self._since is not None:
             self.seconds += time.perf_counter() - self._since
             self._since = None

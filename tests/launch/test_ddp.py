@@ -1,0 +1,114 @@
+import inspect
+import os
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from triptych.config import register
+from triptych.launch import isolated_job
+from triptych.launch.ddp import DDP_VARIABLES, ENTRY, child_command
+from triptych.launch.stopping import JobFailed, Stopped
+
+from .in_process import ROOT
+
+CONF = str(ROOT / "conf")
+UPGRADED = "Lightning has changed: see what launch/ddp.py puts in its place"
+
+
+@pytest.fixture
+def in_job(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Hydra's settings as they are inside a job; the parameter is its mode."""
+    register()
+    monkeypatch.setenv(ENTRY, "/somewhere/train.py")
+    for name in DDP_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    settings = [
+        "model=moe",
+        f"hydra.mode={request.param}",
+        "hydra.runtime.output_dir=/out/3",
+        "hydra.job.num=3",
+        "hydra.job.id='3'",
+        "hydra.sweep.dir=/out",
+    ]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = compose("train", overrides=settings, return_hydra_config=True)
+    instance = HydraConfig()
+    monkeypatch.setattr(HydraConfig, "instance", lambda: instance)
+    instance.set_config(config)
+
+
+single = pytest.mark.parametrize("in_job", ["RUN"], indirect=True)
+multirun = pytest.mark.parametrize("in_job", ["MULTIRUN"], indirect=True)
+
+
+def test_lightning_still_has_what_is_replaced() -> None:
+    from lightning.fabric.strategies.launchers import subprocess_script as fabric
+    from lightning.pytorch.strategies.launchers import subprocess_script as pytorch
+
+    for module in (fabric, pytorch):
+        source = inspect.getsource(module)
+        assert "command, cwd = _hydra_subprocess_cmd(" in source, UPGRADED
+        assert "_launch_process_observer(self.procs)" in source, UPGRADED
+    for name, parameters in (
+        ("_hydra_subprocess_cmd", ["local_rank"]),
+        ("_launch_process_observer", ["child_processes"]),
+    ):
+        function = vars(fabric)[name]
+        assert vars(pytorch)[name] is function, UPGRADED
+        assert list(inspect.signature(function).parameters) == parameters, UPGRADED
+
+
+@single
+@pytest.mark.usefixtures("in_job")
+def test_a_rank_of_a_single_run_gets_its_overrides_and_folder() -> None:
+    command, folder = child_command(1)
+    assert folder == os.getcwd()
+    assert command[1:4] == ["/somewhere/train.py", "--config-name", "train"]
+    assert {"model=moe", "hydra.mode=RUN", 'hydra.run.dir="/out/3"'} <= set(command)
+    assert "hydra.output_subdir=null" in command
+    assert "hydra.job.name=rank1" in command
+    assert not [part for part in command if part.startswith("hydra.job.num")]
+
+
+@multirun
+@pytest.mark.usefixtures("in_job")
+def test_a_rank_of_a_sweep_runs_one_job_alone_and_knows_which() -> None:
+    command, _ = child_command(2)
+    assert "-m" not in command
+    assert {"hydra.mode=RUN", 'hydra.run.dir="/out/3"'} <= set(command)
+    assert {"hydra.job.num=3", "hydra.job.id=3", 'hydra.sweep.dir="/out"'} <= set(command)
+
+
+@single
+@pytest.mark.usefixtures("in_job")
+def test_an_error_of_a_single_run_passes_hydra() -> None:
+    with pytest.raises(Stopped) as caught, isolated_job():
+        raise ValueError("reason")
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert not isinstance(caught.value, Exception)
+
+
+@multirun
+@pytest.mark.usefixtures("in_job")
+def test_an_error_in_a_sweep_is_one_that_hydra_goes_on_after() -> None:
+    with pytest.raises(JobFailed, match="reason"), isolated_job():
+        raise ValueError("reason")
+
+
+@single
+@pytest.mark.usefixtures("in_job")
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_job_leaves_neither_variables_nor_patches(fails: bool) -> None:
+    from lightning.pytorch.strategies.launchers import subprocess_script
+
+    before = dict(os.environ), dict(vars(subprocess_script))
+    try:
+        with isolated_job():
+            assert subprocess_script._hydra_subprocess_cmd is child_command
+            os.environ.update(dict.fromkeys(DDP_VARIABLES, "7"))
+            if fails:
+                raise ValueError
+    except Stopped:
+        assert fails
+    assert (dict(os.environ), dict(vars(subprocess_script))) == before

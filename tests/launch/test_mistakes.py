@@ -1,0 +1,133 @@
+"""Everything that a user can get wrong ends in one line that names the key and the value."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from triptych import result
+
+from .in_process import Prompt
+
+FAST = ("debug=fast", "logger=csv")
+
+# Refused before a run folder exists.
+UNKNOWN = [
+    (["sead=1"], "unknown key 'sead'; did you mean 'seed'?"),
+    (["trainer.device=2"], "unknown key 'trainer.device'; did you mean 'trainer.devices'?"),
+    (["model=ffn", "model.top_k=2"], "model.top_k: panel 'ffn' has no knob 'top_k'"),
+    (["model=moe", "model.topk=2"], "did you mean 'top_k'?"),
+    (["model=fnn"], "'model/fnn'"),
+    (["seed=abc"], "'abc'"),
+    (["-m", "model=ffn,moe", "model.top_k=1,2"], "panel 'ffn' has no knob 'top_k'"),
+]
+
+# Refused by a run, which then says so in its folder.
+REFUSED = [
+    (["model=moe", "model.top_k=9"], "top_k must be in [1, num_experts=8], got 9"),
+    (["model=moe", "model.top_k=0"], "top_k must be at least 1, got 0"),
+    (["model=sparse", "model.sparsity=1.0"], "sparsity must be in [0, 1), got 1.0"),
+    (["model=sparse", "model.sparsity=-0.1"], "sparsity must be in [0, 1), got -0.1"),
+    (["data.n_train=0"], "n_train"),
+    (["data.batch_size=127", "trainer.devices=2"], "data.batch_size=127 cannot be divided over 2"),
+    (["data.batch_size=0"], "data.batch_size=0 must be at least 1"),
+    (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
+    (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),
+    (["trainer.devices=0"], "trainer.devices=0 must be at least 1"),
+    (["model.lr=fast"], "model.lr=fast must be a number"),
+    (["model.lr="], "model.lr= must be a number"),
+    (["model.lr=0"], "model.lr=0 must be greater than 0"),
+    (["model.dropout=1"], "dropout must be in [0, 1), got 1"),
+    (["model.d_hidden=0"], "d_hidden must be at least 2, got 0"),
+    (["model.lr=1e9"], "the training loss is not a finite number at step "),
+]
+
+
+def statuses(place: Path) -> list[str]:
+    return [json.loads(f.read_text())["status"] for f in place.rglob(result.FILE)]
+
+
+@pytest.mark.parametrize(("typed", "message"), UNKNOWN, ids=lambda v: str(v))
+def test_what_does_not_exist_is_named_with_what_does(
+    prompt: Prompt, typed: list[str], message: str
+) -> None:
+    answer = prompt.type("train.py", *typed, *FAST)
+    assert answer.code == 1
+    assert message in answer.error
+    assert "Traceback" not in answer.err
+    assert statuses(prompt.place) == []
+
+
+@pytest.mark.parametrize(("typed", "message"), REFUSED, ids=lambda v: str(v))
+def test_what_cannot_work_is_refused_and_recorded(
+    prompt: Prompt, typed: list[str], message: str
+) -> None:
+    answer = prompt.type("train.py", *typed, *FAST)
+    assert answer.code == 1
+    assert message in answer.error
+    assert "Traceback" not in answer.err
+    assert "test accuracy" not in answer.out
+    assert statuses(prompt.place) == ["failed"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_named(prompt: Prompt) -> None:
+    answer = prompt.type("train.py", "trainer=gpu", *FAST)
+    assert answer.error == "trainer.accelerator=gpu: torch sees no GPU here; use trainer=cpu"
+    assert statuses(prompt.place) == ["failed"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(prompt: Prompt) -> None:
+    answer = prompt.type("train.py", "hydra.run.dir=/dev/null/run", *FAST)
+    assert answer.code == 1
+    assert "cannot write to /dev/null/run" in answer.error
+    assert "hydra.run.dir" in answer.error
+
+
+def test_more_processes_than_cores_is_a_warning(
+    prompt: Prompt, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from triptych.run.checks import check
+
+    many = (os.cpu_count() or 1) + 1
+    check(
+        {
+            "model": {"name": "ffn", "lr": 0.1, "clip": 1.0},
+            "trainer": {"devices": many, "accelerator": "cpu", "max_epochs": 1},
+            "ckpt_path": None,
+        }
+    )
+    assert capfd.readouterr().err.startswith(f"warning: trainer.devices={many} processes share")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"garbage", "not a readable checkpoint"),
+        (b"", "not a readable checkpoint"),
+    ],
+)
+def test_eval_names_a_checkpoint_that_it_cannot_use(
+    prompt: Prompt, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (prompt.place / "x.ckpt").write_bytes(content)
+    answer = prompt.type("eval.py", "ckpt_path=x.ckpt")
+    assert answer.code == 1
+    assert answer.error.startswith(f"ckpt_path=x.ckpt: {message}")
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_eval_says_how_it_is_called(prompt: Prompt) -> None:
+    answer = prompt.type("eval.py")
+    assert answer.code == 1
+    assert answer.error.startswith("ckpt_path is missing: python eval.py ckpt_path=")
+
+
+def test_eval_refuses_a_checkpoint_of_another_program(prompt: Prompt) -> None:
+    torch.save({"state_dict": {}}, prompt.place / "x.ckpt")
+    answer = prompt.type("eval.py", "ckpt_path=x.ckpt")
+    assert answer.error == "ckpt_path=x.ckpt: no configuration inside, not made by train.py"
