@@ -1,9 +1,11 @@
 import math
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -13,7 +15,7 @@ from triptych.seeds import derive
 from triptych.training import Meter
 from triptych.training.module import CHECK_EVERY
 
-from .tiny import BATCHES, Diary, Fixed, around, fit, pair, trainer
+from .tiny import BATCHES, SAMPLES, Diary, Fixed, around, fit, pair, trainer
 
 STILL = ("model.dropout=0.0", "model.lr=0.0")  # weights never change, so all can be computed again
 
@@ -37,6 +39,36 @@ def test_logged_means_are_over_samples_of_the_whole_split(panel: str) -> None:
         for epoch in noted:
             assert epoch[f"{name}/loss"] == pytest.approx(loss, rel=1e-5)
             assert epoch[f"{name}/acc"] == pytest.approx(acc)
+
+
+class Losses(Callback):
+    """The loss and the number of samples of each step, by epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: list[list[tuple[float, int]]] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.epochs.append([])
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.epochs[-1].append((float(outputs["loss"]), len(batch[1])))
+
+
+def test_the_means_of_an_epoch_forget_the_epochs_before() -> None:
+    diary, losses = Diary(), Losses()
+    module, data, _ = fit(
+        "model.dropout=0.0", "model.lr=0.01", max_epochs=3, callbacks=[diary, losses]
+    )
+    for logged, steps in zip(diary.logged, losses.epochs, strict=True):
+        mean = sum(loss * n for loss, n in steps) / SAMPLES
+        assert logged["train/loss"] == pytest.approx(mean, rel=1e-5)
+    with torch.no_grad():
+        logits, _ = module.eval().network(data.splits.val.x)
+    last = float(F.cross_entropy(logits, data.splits.val.y))
+    assert diary.logged[-1]["val/loss"] == pytest.approx(last, rel=1e-5)
+    assert diary.logged[0]["val/loss"] != pytest.approx(last, rel=1e-3)
 
 
 def test_a_second_test_forgets_the_first() -> None:
