@@ -92,6 +92,20 @@ def test_curves_show_the_mean_and_the_range_of_the_seeds(runs):
     assert line.high == pytest.approx(values.max(axis=0))
 
 
+def test_a_seed_whose_log_starts_late_does_not_cut_the_others(write_run, fake, load_from):
+    for seed in range(3):
+        write_run(fake("ffn", seed, 0.9))
+    resumed = write_run(fake("ffn", 3, 0.9)) / "metrics.csv"
+    head, *rows = resumed.read_text().splitlines()
+    resumed.write_text("\n".join([head, *rows[8:]]) + "\n")
+    found = load_from()
+    chart = curves(found, styles(found))
+    assert chart is not None
+    (line,) = [mark for mark in chart.panes[0].marks if isinstance(mark, Line)]
+    assert list(line.x) == list(range(12))
+    assert "a seed whose log starts later than the others', as after a resume," in chart.caption
+
+
 def test_curves_stop_where_the_first_seed_stopped_and_one_seed_has_no_band(
     write_run, fake, load_from
 ):

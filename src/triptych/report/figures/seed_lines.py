@@ -8,7 +8,10 @@ from triptych.report.chart import Line
 from triptych.report.palette import Style
 from triptych.report.runs import Runs
 
-BAND = "line = mean of the seeds, band = lowest to highest seed, epochs that all seeds reached"
+BAND = (
+    "line = mean of the seeds, band = lowest to highest seed, epochs that all seeds reached; a "
+    "seed whose log starts later than the others', as after a resume, is left out"
+)
 
 
 def seed_line(
@@ -17,15 +20,18 @@ def seed_line(
     """Column `y` (times `factor`) against column `x` for one setting; None where not logged.
 
     Both are averaged epoch by epoch over the seeds. Epochs that only some of the seeds reached are
-    left out: a mean over fewer and fewer seeds would bend the line. One seed has no band.
+    left out: a mean over fewer and fewer seeds would bend the line. So is a seed whose log starts
+    late: it would cut the beginning off all others. One seed has no band.
     """
     curves = [run.curve for run in runs.of(setting) if {x, y, "epoch"} <= set(run.curve.columns)]
     columns = [
         pd.DataFrame({"x": c[x].values, "y": c[y].values}, c["epoch"].tolist()) for c in curves
     ]
-    kept = [table.dropna() for table in columns if not table.dropna().empty]
-    if not kept:
+    filled = [table.dropna() for table in columns if not table.dropna().empty]
+    if not filled:
         return None
+    starts = [min(table.index.tolist()) for table in filled]
+    kept = [t for t, start in zip(filled, starts, strict=True) if start == min(starts)]
     table = pd.concat(kept, axis=1, join="inner", keys=range(len(kept))).sort_index()
     if table.empty:
         return None
