@@ -23,6 +23,7 @@ UNKNOWN = [
     (["seed=abc"], "'abc'"),
     (["-m", "model=ffn,moe", "model.top_k=1,2"], "panel 'ffn' has no knob 'top_k'"),
     (["experiment=sweep/top_k", "model.sparsity=.5"], "panel 'moe' has no knob 'sparsity'"),
+    (["model.lr=${nothing.here}"], "Interpolation key 'nothing.here' not found"),
     (["optimizer=null"], "optimizer=null: a group needs an option"),
     (["logger=null"], "logger=null: a group needs an option (for no logger, logger=none)"),
 ]
@@ -54,13 +55,12 @@ REFUSED = [
     (["trainer.devices=-1", "trainer=cpu"], "trainer.devices=-1 must be"),
     (["trainer.accelerator=tpu"], "trainer: "),
     (["optimizer.weight_decay=-1"], "optimizer: Invalid weight_decay value: -1"),
-    (["scheduler.T_max=x"], "scheduler: "),
+    (["+scheduler.patience=3"], "scheduler: "),
     (["+data.n_tests=3"], "data: "),
     (["+sead=1"], "unknown key 'sead'; did you mean 'seed'?"),
     (["model=moe", "+model.topk=3"], "model.topk: nothing uses this knob; did you mean 'top_k'?"),
     (["++model.dropuot=0"], "did you mean 'dropout'?"),
     (["model.name=dense"], "model.name=dense must be one of ffn, sparse, moe"),
-    (["model.lr=${nothing.here}"], "model.lr: Interpolation key 'nothing.here' not found"),
     (["model.lr=1e9"], "the training loss is not a finite number at step "),
 ]
 

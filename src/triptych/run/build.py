@@ -92,7 +92,7 @@ def naming(name: str) -> Iterator[None]:
         if isinstance(cause, InvalidSetting):
             raise cause from None
         raise InvalidSetting(f"{name}: {_one_line(cause)}") from error
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
         raise InvalidSetting(f"{name}: {_one_line(error)}") from error
 
 
