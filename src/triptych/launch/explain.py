@@ -18,7 +18,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from triptych.errors import InvalidSetting, TrainingDiverged
 
-
 UNWRITABLE = frozenset(
     (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EEXIST, errno.ENOENT)
 )

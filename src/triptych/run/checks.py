@@ -14,7 +14,6 @@ from triptych.config import Config
 from triptych.errors import InvalidSetting
 from triptych.run.checkpoint import check_resumable
 
-
 PANELS = ("ffn", "sparse", "moe")
 WHOLE = {
     "model": ("top_k", "num_experts", "d_hidden"),
