@@ -142,9 +142,9 @@ class PlainNet(nn.Sequential):
 def bare_fit(net: nn.Module, splits: Splits, config: dict[str, Any]) -> None:
     """Trains and validates for all epochs."""
     model, size = config["model"], config["data"]["batch_size"]
-    balance = construct(model["balance"]) if "balance" in model else None
-    optimizer = construct(config["optimizer"])(net.parameters())
-    schedule = construct(config["scheduler"])(optimizer)
+    balance = construct(model["balance"], "model.balance") if "balance" in model else None
+    optimizer = construct(config["optimizer"], "optimizer")(net.parameters())
+    schedule = construct(config["scheduler"], "scheduler")(optimizer)
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         logits, decisions = net(x)

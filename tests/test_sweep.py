@@ -103,7 +103,7 @@ COST = ("params_total", "params_active", "flops", "flops_executed")
         (2, ["finished", "finished"], "2 done", 0),
         (2, ["finished", "skipped"], "1 done, 1 skipped", 0),
         (3, ["finished", "failed", "running"], "1 done, 2 failed", 2),
-        (4, ["finished", "interrupted"], "1 done, 1 failed, 2 not started", 3),
+        (4, ["finished", "interrupted"], "1 done, 1 interrupted, 2 not started", 3),
         (2, ["failed", "skipped"], "0 done, 1 failed, 1 skipped", 1),
     ],
 )

@@ -1,5 +1,7 @@
 """What a user can get wrong: one line each, naming the key, the value and the remedy."""
 
+from pathlib import Path
+
 
 class InvalidSetting(ValueError):
     """A setting that no run can use. The message is the whole line that the user sees."""
@@ -7,6 +9,18 @@ class InvalidSetting(ValueError):
 
 class IncompatibleSettings(InvalidSetting):
     """Settings that are fine alone but not together: a sweep records the pair as skipped."""
+
+
+class Stopped(BaseException):
+    """The command cannot go on, for its `__cause__`. No `Exception`, so that Hydra lets it pass.
+
+    Attributes:
+        folder: of the run, if there was one already.
+    """
+
+    def __init__(self, message: str, folder: Path | None = None) -> None:
+        super().__init__(message)
+        self.folder = folder
 
 
 class TrainingDiverged(ArithmeticError):

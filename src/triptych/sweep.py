@@ -2,6 +2,7 @@
 
 import json
 import math
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from triptych import result as results
+from triptych.errors import InvalidSetting, Stopped
 from triptych.result import Result
 
 FILE = "sweep.json"
@@ -27,21 +29,43 @@ class SweepCallback(Callback):
     started: ClassVar[list[Path]] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Writes `sweep.json`: number of jobs and where the page goes."""
-        folder = Path(config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        # As typed: references such as ${hydra:job.num} have a value inside a job only.
-        hydra = config.hydra
-        overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-        sweeper: Any = OmegaConf.to_container(hydra.sweeper, resolve=False)
-        swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
-        content = {
-            "jobs": count_jobs(swept, GlobalHydra.instance().config_loader()),
-            "report": config.sweep.report or str(folder / "report"),
-            "overrides": overrides,
-        }
-        results.write_whole(folder / FILE, json.dumps(content, indent=1) + "\n")
+        """Writes `sweep.json`: number of jobs and where the page goes.
+
+        Raises:
+            Stopped: if something cannot be written; Hydra would only warn of another error.
+        """
+        try:
+            folder = Path(config.hydra.sweep.dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            # As typed: references such as ${hydra:job.num} have a value inside a job only.
+            hydra = config.hydra
+            overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+            sweeper: Any = OmegaConf.to_container(hydra.sweeper, resolve=False)
+            swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
+            content = {
+                "jobs": count_jobs(swept, GlobalHydra.instance().config_loader()),
+                "report": str(_report_folder(config.sweep.report) or folder / "report"),
+                "overrides": overrides,
+            }
+            results.write_whole(folder / FILE, json.dumps(content, indent=1) + "\n")
+        except Exception as error:
+            raise Stopped(str(error)) from error
         SweepCallback.started.append(folder)
+
+
+def _report_folder(setting: str | None) -> Path | None:
+    """Proves before hours of training that the page can be written where it was asked for."""
+    if setting is None:
+        return None
+    folder = Path(setting)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InvalidSetting(
+            f"sweep.report={folder} cannot be written to ({error.strerror}): choose another folder"
+        ) from error
 
 
 def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
@@ -71,8 +95,10 @@ def title(result: Result) -> str:
     # A child process of a job runs alone, but has the sweep's folder.
     if hydra.mode != RunMode.MULTIRUN:
         return name
-    note = json.loads((Path(hydra.sweep.dir) / FILE).read_text())
-    return f"run {int(hydra.job.num) + 1} of {note['jobs']}: {name}"
+    # A job may have a working directory of its own (hydra.job.chdir).
+    file = Path(hydra.runtime.cwd, hydra.sweep.dir, FILE)
+    total = f" of {json.loads(file.read_text())['jobs']}" if file.is_file() else ""
+    return f"run {int(hydra.job.num) + 1}{total}: {name}"
 
 
 def finish(folder: Path) -> int:
@@ -92,10 +118,11 @@ def finish(folder: Path) -> int:
     print_report(build_report([folder], Path(note["report"])))
     counts = {
         "done": states["finished"],
-        "failed": states["failed"] + states["interrupted"] + states["running"],
+        "failed": states["failed"] + states["running"],
+        "interrupted": states["interrupted"],
         "skipped": states["skipped"],
         "not started": missing,
     }
     shown = (f"{n} {word}" for word, n in counts.items() if n or word == "done")
     print(", ".join(shown))
-    return counts["failed"] + missing
+    return counts["failed"] + counts["interrupted"] + missing

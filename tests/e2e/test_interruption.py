@@ -27,6 +27,10 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def terminate(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
 def stopped(commands: Commands, stop: Stop, *overrides: str) -> tuple[int, str, Path, str]:
     """Starts a long run, stops it in its third epoch or later; exit code, stderr, folder, mark."""
     folder = commands.place / "run"
@@ -66,11 +70,16 @@ def test_a_killed_run_is_left_as_running_with_the_metrics_so_far(commands: Comma
 
 
 @pytest.mark.parametrize("devices", [1, 2])
-def test_ctrl_c_is_recorded_and_ends_all_processes(commands: Commands, devices: int) -> None:
-    code, err, folder, mark = stopped(commands, press_ctrl_c, f"trainer.devices={devices}")
-    assert code == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert err.count("interrupted") == 1
+@pytest.mark.parametrize(
+    ("stop", "code", "word"), [(press_ctrl_c, 130, "interrupted"), (terminate, 143, "terminated")]
+)
+def test_an_interruption_is_recorded_and_ends_all_processes(
+    commands: Commands, stop: Stop, code: int, word: str, devices: int
+) -> None:
+    ended, err, folder, mark = stopped(commands, stop, f"trainer.devices={devices}")
+    assert ended == code
+    assert err.splitlines()[-1] == word
+    assert err.count(word) == 1
     assert "Traceback" not in err
     result = read(folder / "result.json")
     assert result.status == "interrupted"
@@ -84,15 +93,18 @@ def test_ranks_do_not_outlive_a_killed_rank_0(commands: Commands) -> None:
     wait_until_none_survives(mark)
 
 
-def test_ctrl_c_in_a_sweep_shows_what_was_done(commands: Commands) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(press_ctrl_c, 130), (terminate, 143)])
+def test_an_interrupted_sweep_shows_what_was_done(
+    commands: Commands, stop: Stop, code: int
+) -> None:
     folder = commands.place / "sweep"
     typed = (*SMALL, f"hydra.sweep.dir={folder}", "trainer.max_epochs=1,100000,2")
     process, mark = commands.start("train.py", "-m", *typed)
     wait_for_epochs(folder / "1" / "metrics.csv", process)
-    press_ctrl_c(process)
+    stop(process)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert out.splitlines()[-1] == "1 done, 1 failed, 1 not started"
+    assert process.returncode == code, err
+    assert out.splitlines()[-1] == "1 done, 1 interrupted, 1 not started"
     statuses = [read(folder / job / "result.json").status for job in ("0", "1")]
     assert statuses == ["finished", "interrupted"]
     assert not (folder / "2").exists()

@@ -6,9 +6,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from triptych.config import register
+from triptych.errors import Stopped
 from triptych.launch import isolated_job
 from triptych.launch.ddp import DDP_VARIABLES, ENTRY, child_command
-from triptych.launch.stopping import JobFailed, Stopped
+from triptych.launch.stopping import JobFailed
 
 from .in_process import ROOT
 

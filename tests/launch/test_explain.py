@@ -33,10 +33,29 @@ def test_a_fault_of_the_program_is_not_explained_away(error: Exception) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_named() -> None:
-    error = PermissionError(13, "Permission denied", "/somewhere")
-    assert (
-        explain(error, CONF) == "cannot write to /somewhere: Permission denied; set hydra.run.dir"
-    )
+    error = PermissionError(13, "Permission denied", "/run/somewhere")
+    told = "cannot write to /run/somewhere: Permission denied; set hydra.run.dir"
+    for folder in (None, Path("/run")):
+        line = explain(error, CONF, folder)
+        assert line is not None
+        assert line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "/elsewhere"),
+        IsADirectoryError(21, "Is a directory", "/run/somewhere"),
+    ],
+)
+def test_no_other_folder_is_advised_where_it_would_not_help(error: OSError) -> None:
+    assert explain(error, CONF, Path("/run")) == f"{error.filename}: {error.strerror}"
+
+
+def test_an_error_after_a_file_error_that_was_dealt_with_is_a_fault_of_the_program() -> None:
+    error = RuntimeError("boom")
+    error.__context__ = FileNotFoundError(2, "No such file or directory", "/run/cache")
+    assert explain(error, CONF, Path("/run")) is None
 
 
 @pytest.mark.parametrize(
@@ -53,8 +72,25 @@ def test_an_unknown_key_is_shown_with_the_nearest(key: str, expected: str) -> No
     assert line.startswith(expected)
 
 
+def test_a_typo_in_a_command_for_eval_points_to_the_keys_of_eval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["eval.py"])
+    line = explain(RuntimeError("Could not override 'ckpt_pth'."), CONF)
+    assert line == (
+        "unknown key 'ckpt_pth'; did you mean 'ckpt_path'?; `python eval.py --cfg job` shows all"
+    )
+
+
 @pytest.mark.parametrize(
-    ("typed", "panel"), [([], "ffn"), (["model=sparse"], "sparse"), (["model=moe,ffn"], "ffn")]
+    ("typed", "panel"),
+    [
+        ([], "ffn"),
+        (["model=sparse"], "sparse"),
+        (["model=moe,ffn"], "ffn"),
+        (["-m", "experiment=sweep/sparsity", "seed=3"], "sparse"),
+        (["optimizer=sgd", "experiment=sweep/top_k,sweep/sparsity"], "sparse"),
+    ],
 )
 def test_a_knob_of_another_panel_names_the_panel_and_its_knobs(
     monkeypatch: pytest.MonkeyPatch, typed: list[str], panel: str

@@ -22,6 +22,10 @@ UNKNOWN = [
     (["model=fnn"], "'model/fnn'"),
     (["seed=abc"], "'abc'"),
     (["-m", "model=ffn,moe", "model.top_k=1,2"], "panel 'ffn' has no knob 'top_k'"),
+    (["experiment=sweep/top_k", "model.sparsity=.5"], "panel 'moe' has no knob 'sparsity'"),
+    (["model.lr=${nothing.here}"], "Interpolation key 'nothing.here' not found"),
+    (["optimizer=null"], "optimizer=null: a group needs an option"),
+    (["logger=null"], "logger=null: a group needs an option (for no logger, logger=none)"),
 ]
 
 # Refused by a run, which then says so in its folder.
@@ -35,12 +39,28 @@ REFUSED = [
     (["data.batch_size=0"], "data.batch_size=0 must be at least 1"),
     (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
     (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),
-    (["trainer.devices=0"], "trainer.devices=0 must be at least 1"),
+    (["trainer.devices=0"], "trainer.devices=0 must be a whole number of at least 1"),
     (["model.lr=fast"], "model.lr=fast must be a number"),
     (["model.lr="], "model.lr= must be a number"),
     (["model.lr=0"], "model.lr=0 must be greater than 0"),
     (["model.dropout=1"], "dropout must be in [0, 1), got 1"),
     (["model.d_hidden=0"], "d_hidden must be at least 2, got 0"),
+    (["model=moe", "model.top_k=1.5"], "model.top_k=1.5 must be a whole number"),
+    (["model=moe", "model.num_experts=2.5"], "model.num_experts=2.5 must be a whole number"),
+    (["model.d_hidden=32.5"], "model.d_hidden=32.5 must be a whole number"),
+    (["data.n_train=100.5"], "data.n_train=100.5 must be a whole number"),
+    (["data.batch_size=true"], "data.batch_size=True must be a whole number"),
+    (["data.noise=loud"], "data.noise=loud must be a number"),
+    (["trainer.devices=two"], "trainer: "),
+    (["trainer.devices=-1", "trainer=cpu"], "trainer.devices=-1 must be"),
+    (["trainer.accelerator=tpu"], "trainer: "),
+    (["optimizer.weight_decay=-1"], "optimizer: Invalid weight_decay value: -1"),
+    (["+scheduler.patience=3"], "scheduler: "),
+    (["+data.n_tests=3"], "data: "),
+    (["+sead=1"], "unknown key 'sead'; did you mean 'seed'?"),
+    (["model=moe", "+model.topk=3"], "model.topk: nothing uses this knob; did you mean 'top_k'?"),
+    (["++model.dropuot=0"], "did you mean 'dropout'?"),
+    (["model.name=dense"], "model.name=dense must be one of ffn, sparse, moe"),
     (["model.lr=1e9"], "the training loss is not a finite number at step "),
 ]
 
@@ -94,6 +114,7 @@ def test_more_processes_than_cores_is_a_warning(
     many = (os.cpu_count() or 1) + 1
     check(
         {
+            "data": {},
             "model": {"name": "ffn", "lr": 0.1, "clip": 1.0},
             "trainer": {"devices": many, "accelerator": "cpu", "max_epochs": 1},
             "ckpt_path": None,
@@ -119,6 +140,27 @@ def test_eval_names_a_checkpoint_that_it_cannot_use(
     assert answer.code == 1
     assert answer.error.startswith(f"ckpt_path=x.ckpt: {message}")
     assert len(answer.err.splitlines()) == 1
+
+
+def test_eval_takes_one_path(prompt: Prompt) -> None:
+    answer = prompt.type("eval.py", "ckpt_path=[1,2]")
+    assert (answer.code, answer.error) == (1, "ckpt_path=[1, 2] must be the path of one file")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_eval_names_a_gpu_that_is_not_there(prompt: Prompt) -> None:
+    answer = prompt.type("eval.py", "ckpt_path=x.ckpt", "accelerator=gpu")
+    assert answer.error == "accelerator=gpu: torch sees no GPU here; use accelerator=cpu"
+
+
+def test_eval_names_a_file_that_it_cannot_write(prompt: Prompt) -> None:
+    tiny = ("debug=fast", "trainer.max_epochs=1", "logger=none", "hydra.run.dir=run")
+    assert prompt.type("train.py", *tiny).code == 0
+    typed = ("ckpt_path=run/checkpoints/best.ckpt", "out=/nope/x.json")
+    answer = prompt.type("eval.py", *typed)
+    assert answer.code == 1
+    assert answer.error == "out=/nope/x.json cannot be written: No such file or directory"
+    assert "Error executing" not in answer.err
 
 
 def test_eval_says_how_it_is_called(prompt: Prompt) -> None:

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from hydra.errors import InstantiationException
 from lightning import Trainer
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
@@ -59,13 +58,13 @@ def test_a_wrong_number_is_one_plain_line_before_training(
 
 
 def test_a_fault_of_the_program_keeps_its_own_error() -> None:
-    with pytest.raises(InstantiationException):
-        construct({"_target_": "triptych.models.DensePanel", "d_hidden": 8})
+    with pytest.raises(InvalidSetting, match=r"^model\.panel: .*'dropout'"):
+        construct({"_target_": "triptych.models.DensePanel", "d_hidden": 8}, "model.panel")
 
 
 def test_null_leaves_a_named_node_out() -> None:
     node = {"_target_": "builtins.dict", "a": 1}
-    assert build_named({"one": node, "two": None}) == {"one": {"a": 1}}
+    assert build_named({"one": node, "two": None}, "logger") == {"one": {"a": 1}}
 
 
 def test_without_loggers_the_trainer_logs_nothing(tmp_path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triptych.config import register
+from triptych.errors import InvalidSetting, Stopped
 from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
-from triptych.launch.stopping import JobFailed, Stopped
+from triptych.launch.stopping import JobFailed, Terminated, terminable
 from triptych.sweep import SweepCallback, finish
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -21,26 +22,32 @@ def command(job: Callable[..., object]) -> int:
     A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
 
     Returns:
-        The exit code: 0, or 1 if the run, or any job of a sweep, failed.
+        The exit code: 0, or 1 if the run, or any job of a sweep, failed; 130 after Ctrl-C and 143
+        after SIGTERM.
     """
     register()
     os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
+    if "WORLD_SIZE" not in os.environ:
+        os.environ.pop("RANK", None)  # left from something else; Lightning's loggers would obey it
     is_rank = os.environ.get("LOCAL_RANK", "0") != "0"
     wants_traceback = FULL_ERROR in os.environ and not is_rank
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0
     try:
-        job()
-    except KeyboardInterrupt:
+        with terminable():
+            job()
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, Terminated)
         if not is_rank:
-            print("interrupted", file=sys.stderr)
-        code = 130
+            print("terminated" if terminated else "interrupted", file=sys.stderr)
+        code = 143 if terminated else 130
     except JobFailed:
         code = 1
     except (Stopped, Exception) as stop:
         code = 1
         error = stop.__cause__ or stop if isinstance(stop, Stopped) else stop
-        line = explain(error, Path(os.environ[ENTRY]).parent / "conf")
+        folder = stop.folder if isinstance(stop, Stopped) else None
+        line = explain(error, Path(os.environ[ENTRY]).parent / "conf", folder)
         if line is None or wants_traceback:
             traceback.print_exception(error)
             line = line or f"{type(error).__name__}: {error}"
@@ -49,5 +56,13 @@ def command(job: Callable[..., object]) -> int:
             file=sys.stderr,
         )
     for folder in SweepCallback.started:
-        code = max(code, min(finish(folder), 1))
+        code = max(code, _finish(folder))
     return code
+
+
+def _finish(folder: Path) -> int:
+    try:
+        return min(finish(folder), 1)
+    except (OSError, InvalidSetting) as error:
+        print(f"error: the sweep's page cannot be made: {error}", file=sys.stderr)
+        return 1

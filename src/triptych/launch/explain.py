@@ -1,6 +1,8 @@
 """Errors in the user's words: the key, the value and the remedy, in one line."""
 
 import difflib
+import errno
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -16,27 +18,43 @@ from omegaconf.errors import OmegaConfBaseException
 
 from triptych.errors import InvalidSetting, TrainingDiverged
 
+UNWRITABLE = frozenset(
+    (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EEXIST, errno.ENOENT)
+)
 
-def explain(error: BaseException, conf: Path) -> str | None:
+
+def explain(error: BaseException, conf: Path | None, folder: Path | None = None) -> str | None:
     """One line for what a user can mend; None for a fault of the program.
 
     Args:
         error: what was raised.
-        conf: the folder of the configuration, to name the nearest key.
+        conf: the folder of the configuration, to name the nearest key; None inside a job.
+        folder: of the run; None if Hydra was still to make it.
     """
     for cause in _causes(error):
         if isinstance(cause, InvalidSetting | TrainingDiverged):
             return str(cause)
     text = _one_line(str(error))
-    if match := re.match(r"Could not override '([^']+)'", text):
+    match = re.match(r"Could not override '([^']+)'", text)
+    if match and conf is not None:
         return _unknown_key(match[1].lstrip("@"), conf)
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.filename is not None:
-            return f"cannot write to {cause.filename}: {cause.strerror}; set hydra.run.dir"
+    if text.startswith("Config group override must be"):
+        groups = ", ".join(a for a in sys.argv[1:] if a.endswith(("=null", "=")))
+        return f"{groups}: a group needs an option (for no logger, logger=none)"
+    if isinstance(error, OSError) and error.filename is not None:
+        return _file_error(error, folder)
     if isinstance(error, HydraException | OmegaConfBaseException):
         reason = _one_line(str(error.__cause__ or "")).split(" full_key:")[0]
         return text.split(" Config search path:")[0] + (f": {reason}" if reason else "")
     return None
+
+
+def _file_error(error: OSError, folder: Path | None) -> str:
+    file = Path(str(error.filename)).absolute()
+    if error.errno in UNWRITABLE and (folder is None or file.is_relative_to(folder.absolute())):
+        remedy = "hydra.run.dir (of a sweep: hydra.sweep.dir)"
+        return f"cannot write to {error.filename}: {error.strerror}; set {remedy}"
+    return f"{error.filename}: {error.strerror}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -51,32 +69,41 @@ def _one_line(text: str) -> str:
 
 
 def _unknown_key(key: str, conf: Path) -> str:
+    script = Path(sys.argv[0]).stem
+    primary = script if (conf / f"{script}.yaml").is_file() else "train"
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf), version_base="1.3"):
-        for panel in _panels():
-            cfg = compose("train", overrides=[f"model={panel}"])
-            knobs = [k for k in cfg.model if not _is_node(cfg.model, str(k)) and k != "name"]
+        for choices in _choices():
+            cfg = compose(primary, overrides=choices)
             knob = key.removeprefix("model.")
-            if key.startswith("model.") and "." not in knob and knob not in knobs:
+            if not key.startswith("model.") or "." in knob or "model" not in cfg:
+                break
+            knobs = [str(k) for k in cfg.model if not _is_node(cfg.model, str(k)) and k != "name"]
+            if knob not in knobs:
                 return (
-                    f"model.{knob}: panel '{panel}' has no knob '{knob}';"
-                    f" it has {', '.join(map(str, knobs))}{_nearest(knob, list(map(str, knobs)))}"
+                    f"model.{knob}: panel '{cfg.model.name}' has no knob '{knob}';"
+                    f" it has {', '.join(knobs)}{_nearest(knob, knobs)}"
                 )
-        cfg = compose("train")
+        cfg = compose(primary)
     near = _nearest(key, list(_keys(cfg)))
-    return f"unknown key '{key}'{near}; `python train.py --cfg job` shows all"
+    return f"unknown key '{key}'{near}; `python {primary}.py --cfg job` shows all"
 
 
-def _panels() -> list[str]:
-    """The panels that the command line asks for."""
-    given = [a for a in sys.argv[1:] if a.startswith("model=")]
-    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    parsed = parser.parse_overrides(given[-1:])
-    for override in parsed:
+def _choices() -> list[list[str]]:
+    """The group options that the command line asks for, one list for each job that differs."""
+    loader = GlobalHydra.instance().config_loader()
+    typed = [a for a in sys.argv[1:] if "=" in a and not a.startswith("-")]
+    options: dict[str, list[str]] = {}
+    for override in OverridesParser.create(loader).parse_overrides(typed):
+        key = override.key_or_group
+        if not loader.get_group_options(key):
+            continue
         if override.is_sweep_override():
-            return [str(choice) for choice in override.sweep_string_iterator()]
-        return [str(override.value())]
-    return ["ffn"]
+            values = list(override.sweep_string_iterator())
+        else:
+            values = [override.get_value_element_as_str()]
+        options[key] = [f"{override.get_key_element()}={value}" for value in values]
+    return [list(jobs) for jobs in itertools.product(*options.values())]
 
 
 def _is_node(node: DictConfig, key: str) -> bool:

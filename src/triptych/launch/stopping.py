@@ -1,14 +1,21 @@
 """How an error leaves a job: past Hydra in a single run, into Hydra's record in a sweep."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from triptych.errors import Stopped
+from triptych.launch.explain import explain
 
-class Stopped(BaseException):
-    """A single run failed with its `__cause__`. No `Exception`, so that Hydra lets it pass."""
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM); all that holds for Ctrl-C holds for it."""
 
 
 class JobFailed(Exception):
@@ -19,6 +26,8 @@ class JobFailed(Exception):
 def stoppable() -> Iterator[None]:
     """Around the body of a job, so that Hydra prints nothing about its errors.
 
+    A job that fails in a sweep says so when it does, in one line.
+
     Raises:
         Stopped: for any error of a single run.
         JobFailed: for any error of a job in a sweep; the sweep goes on.
@@ -26,5 +35,28 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        single = HydraConfig.get().mode != RunMode.MULTIRUN
-        raise (Stopped if single else JobFailed)(str(error)) from error
+        hydra = HydraConfig.get()
+        folder = Path(hydra.runtime.output_dir)
+        if hydra.mode != RunMode.MULTIRUN:
+            raise Stopped(str(error), folder) from error
+        reason = explain(error, None, folder) or f"{type(error).__name__}: {error}"
+        print(f"failed {' '.join(hydra.overrides.task)}: {reason}", file=sys.stderr)
+        raise JobFailed(str(error)) from error
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends what is inside as Ctrl-C does.
+
+    Raises:
+        Terminated: inside, when the signal comes.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

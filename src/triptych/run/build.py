@@ -1,6 +1,7 @@
 """Configuration in, objects out: the one place that calls `instantiate`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -8,6 +9,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 
 from triptych.data import ClassificationData
@@ -46,13 +48,13 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         data.check_batch(settings["devices"] * settings.get("num_nodes", 1))
     module = build_module(config, data)
     meter = Meter()
-    named = build_named(config["callbacks"])
+    named = build_named(config["callbacks"], "callbacks")
     kept = [callback for callback in named.values() if isinstance(callback, BestCheckpoint)]
     if len(kept) != 1:
         raise InvalidSetting(
             f"callbacks: {len(kept)} of them keep the best checkpoint; exactly one must"
         )
-    loggers = list(build_named(config["logger"]).values())
+    loggers = list(build_named(config["logger"], "logger").values())
     callbacks = [*named.values(), meter, ConfigInCheckpoint(dict(config)), Progress(title)]
     trainer = build_trainer(config, callbacks, loggers, folder)
     for logger in loggers:
@@ -60,38 +62,68 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     return Job(trainer, module, data, meter, kept[0])
 
 
-def construct(node: Mapping[str, Any]) -> Any:
+def construct(node: Mapping[str, Any], name: str) -> Any:
     """Builds what a node's `_target_` names.
 
+    Args:
+        name: the key of the node, for messages.
+
     Raises:
-        InvalidSetting: as the constructor raised it, without Hydra's wrapping.
+        InvalidSetting: as the constructor raised it, without Hydra's wrapping; or in its words.
+    """
+    with naming(name):
+        return instantiate(dict(node), _convert_="all")
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Around what is built from the node `name`: a value that it refuses is a setting's fault.
+
+    Raises:
+        InvalidSetting: for an error by which constructors refuse a value.
     """
     try:
-        return instantiate(dict(node), _convert_="all")
+        yield
+    except InvalidSetting:
+        raise
     except InstantiationException as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InvalidSetting):
+        cause: BaseException = error
+        while not isinstance(cause, InvalidSetting) and cause.__cause__ is not None:
             cause = cause.__cause__
-        if cause is None:
-            raise
-        raise cause from None
+        if isinstance(cause, InvalidSetting):
+            raise cause from None
+        raise InvalidSetting(f"{name}: {_one_line(cause)}") from error
+    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
+        raise InvalidSetting(f"{name}: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).split(" full_key:")[0]
 
 
 def build_data(config: Mapping[str, Any]) -> ClassificationData:
     """The data module; nothing is generated yet."""
-    return construct(config["data"])
+    return construct(config["data"], "data")
 
 
 def build_module(config: Mapping[str, Any], data: ClassificationData) -> ClassifierModule:
     """The LightningModule for this data, initialised from the seed alone."""
     model, seed = config["model"], config["seed"]
     torch.manual_seed(derive(seed, "init"))
-    panel = construct(model["panel"])
-    network = construct(model["backbone"]["build"])(panel, data.in_dim, len(data.classes))
-    return construct(model["module"])(
+    panel = construct(model["panel"], "model.panel")
+    backbone = construct(model["backbone"]["build"], "model.backbone.build")
+    network = backbone(panel, data.in_dim, len(data.classes))
+    optimizer = construct(config["optimizer"], "optimizer")
+    scheduler = construct(config["scheduler"], "scheduler")
+    # Tried out here, because inside the trainer a refused value looks like a fault of the program.
+    with naming("optimizer"):
+        trial = optimizer(network.parameters())
+    with naming("scheduler"):
+        scheduler(trial)
+    return construct(model["module"], "model.module")(
         network=network,
-        optimizer=construct(config["optimizer"]),
-        scheduler=construct(config["scheduler"]),
+        optimizer=optimizer,
+        scheduler=scheduler,
         classes=data.classes,
         families=data.families,
         seed=seed,
@@ -102,11 +134,13 @@ def build_trainer(
     config: Mapping[str, Any], callbacks: list[Callback], loggers: list[Logger], folder: str
 ) -> Trainer:
     """The trainer; nothing is logged where there are no loggers."""
-    return construct(config["trainer"])(
-        callbacks=callbacks, logger=loggers or False, default_root_dir=folder
-    )
+    trainer = construct(config["trainer"], "trainer")
+    with naming("trainer"):
+        return trainer(callbacks=callbacks, logger=loggers or False, default_root_dir=folder)
 
 
-def build_named(group: Mapping[str, Any]) -> dict[str, Any]:
+def build_named(group: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The entries of a group of named nodes, such as callbacks or loggers; null leaves one out."""
-    return {name: construct(node) for name, node in group.items() if node is not None}
+    return {
+        key: construct(node, f"{name}.{key}") for key, node in group.items() if node is not None
+    }

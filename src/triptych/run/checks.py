@@ -1,14 +1,25 @@
 """What can be refused before any work starts, and what deserves a warning."""
 
+import dataclasses
+import difflib
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from triptych.config import Config
 from triptych.errors import InvalidSetting
 from triptych.run.checkpoint import check_resumable
+
+PANELS = ("ffn", "sparse", "moe")
+WHOLE = {
+    "model": ("top_k", "num_experts", "d_hidden"),
+    "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
+}
+"""Settings that count something."""
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -17,6 +28,7 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         InvalidSetting: naming the key, the value and the remedy.
     """
+    _check_whole(config)
     _check_knobs(config["model"])
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
@@ -24,7 +36,60 @@ def check(config: Mapping[str, Any]) -> None:
         check_resumable(config["ckpt_path"], config)
 
 
+def check_known(overrides: Sequence[str], config: Mapping[str, Any]) -> None:
+    """Refuses what was forced in with `+` and that nothing refers to: root keys, knobs.
+
+    Args:
+        overrides: as typed.
+        config: plain, with its references unresolved.
+
+    Raises:
+        InvalidSetting: naming the nearest key.
+    """
+    _check_roots(config)
+    knobs = [k for k, v in config["model"].items() if not isinstance(v, Mapping) and k != "name"]
+    for override in overrides:
+        forced = re.match(r"\+{1,2}model\.(\w+)=", override)
+        if forced is None or forced[1] not in knobs or forced[1] in ("lr", "clip"):
+            continue
+        if f"${{model.{forced[1]}}}" not in str(config):
+            others = [k for k in knobs if k != forced[1]]
+            raise InvalidSetting(
+                f"model.{forced[1]}: nothing uses this knob{nearest(forced[1], others)}"
+            )
+
+
+def nearest(key: str, keys: Iterable[str]) -> str:
+    """A question that ends a message, if one of the keys is near.
+
+    >>> nearest("sead", ["seed", "data"])
+    "; did you mean 'seed'?"
+    """
+    near = difflib.get_close_matches(key, list(keys), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _check_roots(config: Mapping[str, Any]) -> None:
+    roots = [field.name for field in dataclasses.fields(Config)]
+    for key in config:
+        if key not in roots:
+            raise InvalidSetting(f"unknown key '{key}'{nearest(key, roots)}")
+
+
+def _check_whole(config: Mapping[str, Any]) -> None:
+    for group, keys in WHOLE.items():
+        for key in keys:
+            value = config[group].get(key, 1)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise InvalidSetting(f"{group}.{key}={value} must be a whole number")
+    noise = config["data"].get("noise", 0.0)
+    if not isinstance(noise, int | float):
+        raise InvalidSetting(f"data.noise={noise} must be a number")
+
+
 def _check_knobs(model: Mapping[str, Any]) -> None:
+    if model["name"] not in PANELS:
+        raise InvalidSetting(f"model.name={model['name']} must be one of {', '.join(PANELS)}")
     for key, value in model.items():
         if key != "name" and not isinstance(value, Mapping | int | float):
             raise InvalidSetting(f"model.{key}={value} must be a number")
@@ -33,14 +98,21 @@ def _check_knobs(model: Mapping[str, Any]) -> None:
             raise InvalidSetting(f"model.{key}={model[key]} must be greater than 0")
 
 
+def check_accelerator(key: str, accelerator: str, remedy: str) -> None:
+    """Refuses a GPU that is not there.
+
+    Raises:
+        InvalidSetting: naming the key and the remedy.
+    """
+    if accelerator in ("gpu", "cuda") and torch.cuda.device_count() == 0:
+        raise InvalidSetting(f"{key}={accelerator}: torch sees no GPU here; use {remedy}")
+
+
 def _check_devices(trainer: Mapping[str, Any]) -> None:
     devices, accelerator = trainer["devices"], trainer["accelerator"]
     gpus = torch.cuda.device_count()
     wants_gpu = accelerator in ("gpu", "cuda")
-    if wants_gpu and gpus == 0:
-        raise InvalidSetting(
-            f"trainer.accelerator={accelerator}: torch sees no GPU here; use trainer=cpu"
-        )
+    check_accelerator("trainer.accelerator", accelerator, "trainer=cpu")
     if not isinstance(devices, int | float):
         return
     on_gpu = wants_gpu or (accelerator == "auto" and gpus > 0)

@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from triptych import result as results
 from triptych.errors import InvalidSetting
-from triptych.run.build import build_data, build_module
+from triptych.run.build import build_data, build_module, naming
 from triptych.run.checkpoint import load_checkpoint, saved_config
+from triptych.run.checks import check_accelerator
 from triptych.run.train import prepare_cpu, quieten
 
 
@@ -20,6 +21,9 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         raise InvalidSetting(
             "ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt"
         )
+    if not isinstance(cfg.ckpt_path, str):
+        raise InvalidSetting(f"ckpt_path={cfg.ckpt_path} must be the path of one file")
+    check_accelerator("accelerator", cfg.accelerator, "accelerator=cpu")
     checkpoint = load_checkpoint(cfg.ckpt_path)
     config = saved_config(checkpoint)
     quieten()
@@ -27,20 +31,28 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     module = build_module(config, data)
     module.load_state_dict(checkpoint["state_dict"])
     prepare_cpu(module, data, processes=1)
-    trainer = Trainer(
-        accelerator=cfg.accelerator,
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    with naming("accelerator"):
+        trainer = Trainer(
+            accelerator=cfg.accelerator,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
     metrics = dict(trainer.test(module, datamodule=data, verbose=False)[0])
     _print_beside(metrics, logged_metrics(Path(cfg.ckpt_path)))
     if cfg.out is not None:
-        results.write_whole(Path(cfg.out), json.dumps(metrics, indent=1) + "\n")
+        _write(str(cfg.out), json.dumps(metrics, indent=1) + "\n")
     return metrics
+
+
+def _write(out: str, text: str) -> None:
+    try:
+        results.write_whole(Path(out), text)
+    except OSError as error:
+        raise InvalidSetting(f"out={out} cannot be written: {error.strerror}") from error
 
 
 def logged_metrics(checkpoint: Path) -> dict[str, float]:

@@ -75,9 +75,10 @@ def is_first_rank() -> bool:
 
     Read from the environment, because it is asked before there is a trainer.
     """
-    for world in ("RANK", "SLURM_PROCID"):
-        if world in os.environ:
-            return os.environ[world] == "0"
+    for rank, world in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
+        # A rank without a world is left from something else.
+        if rank in os.environ and int(os.environ.get(world, "1")) > 1:
+            return os.environ[rank] == "0"
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from triptych import result as results
 from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.launch.stopping import Terminated
 from triptych.result import Result
 from triptych.run.facts import config_hash, git_state, is_first_rank, now, versions
 from triptych.tracking import close_run
@@ -58,13 +60,11 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
             raise
         print(f"skipped {' '.join(result.overrides)}: {error}", file=sys.stderr)
     except BaseException as error:
-        interrupted = _is_interrupt(error)
-        result.status = "interrupted" if interrupted else "failed"
-        _note(result, error)
-        if interrupted:
-            raise KeyboardInterrupt from error
-        if in_sweep and is_first_rank():
-            print(f"failed {' '.join(result.overrides)}: {error}", file=sys.stderr)
+        interrupt = _interrupt(error)
+        result.status = "failed" if interrupt is None else "interrupted"
+        _note(result, error if interrupt is None else interrupt)
+        if interrupt is not None:
+            raise interrupt from error
         raise
     finally:
         result.ended = now()
@@ -73,10 +73,17 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         close_run(exit_code)
 
 
-def _is_interrupt(error: BaseException) -> bool:
-    """Whether it was Ctrl-C; inside a trainer, Lightning turns that into a plain exit."""
+def _interrupt(error: BaseException) -> KeyboardInterrupt | None:
+    """Ctrl-C or SIGTERM, if it was one; Lightning turns both into a plain exit."""
+    if isinstance(error, SIGTERMException):
+        return Terminated("SIGTERM")
     causes = (error, error.__context__) if isinstance(error, SystemExit) else (error,)
-    return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
+    for cause in causes:
+        if isinstance(cause, Terminated):
+            return Terminated("SIGTERM")
+        if isinstance(cause, KeyboardInterrupt):
+            return KeyboardInterrupt("Ctrl-C")
+    return None
 
 
 def _note(result: Result, error: BaseException) -> None:

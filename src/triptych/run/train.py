@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from triptych.data import ClassificationData
+from triptych.errors import InvalidSetting
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
 from triptych.run.checkpoint import carry_metrics
-from triptych.run.checks import check
+from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
 from triptych.run.threads import threads_for
@@ -29,11 +31,20 @@ def train(cfg: DictConfig) -> float | None:
     Returns:
         The best monitored score (val/acc by default), or None for a run that a sweep skips.
     """
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    unresolved = None
+    try:
+        config: Any = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        unresolved = InvalidSetting(f"{error.full_key}: {str(error).splitlines()[0]}")
+        config = OmegaConf.to_container(cfg, resolve=False)
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     result = new_result(config, list(hydra.overrides.task))
     with recorded(result, folder):
+        if unresolved is not None:
+            raise unresolved
+        raw: Any = OmegaConf.to_container(cfg, resolve=False)
+        check_known(result.overrides, raw)
         check(config)
         quieten()
         if config["ckpt_path"] is not None and is_first_rank():
