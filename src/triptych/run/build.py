@@ -16,7 +16,14 @@ from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
 from triptych.seeds import derive
 from triptych.tracking import config_for_loggers
-from triptych.training import BestCheckpoint, ClassifierModule, ConfigInCheckpoint, Meter, Progress
+from triptych.training import (
+    BestCheckpoint,
+    ClassifierModule,
+    ConfigInCheckpoint,
+    Meter,
+    Progress,
+    Termination,
+)
 
 
 @final
@@ -55,7 +62,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
             f"callbacks: {len(kept)} of them keep the best checkpoint; exactly one must"
         )
     loggers = list(build_named(config["logger"], "logger").values())
-    callbacks = [*named.values(), meter, ConfigInCheckpoint(dict(config)), Progress(title)]
+    ours = [meter, ConfigInCheckpoint(dict(config)), Progress(title), Termination()]
+    callbacks = [*named.values(), *ours]
     trainer = build_trainer(config, callbacks, loggers, folder)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))

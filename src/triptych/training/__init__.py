@@ -5,6 +5,7 @@ from triptych.training.callbacks.best_checkpoint import BestCheckpoint
 from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
+from triptych.training.callbacks.termination import Termination
 from triptych.training.ffn import FFNModule
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
@@ -21,5 +22,6 @@ __all__ = [
     "MoEModule",
     "Progress",
     "SparseModule",
+    "Termination",
     "Unprofiled",
 ]
