@@ -107,14 +107,15 @@ def finish(folder: Path) -> int:
     Returns:
         The number of jobs that did not end as they should.
     """
-    from triptych.report import build_report, print_report
-
     note = json.loads((folder / FILE).read_text())
     runs = [result for _, result in results.find(folder)]
     states = Counter(result.status for result in runs)
     missing = note["jobs"] - len(runs)
     if not runs:
         return missing
+    # Only here: a typing error should not wait for pandas and matplotlib.
+    from triptych.report import build_report, print_report
+
     print_report(build_report([folder], Path(note["report"])))
     counts = {
         "done": states["finished"],
