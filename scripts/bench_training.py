@@ -99,7 +99,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 def ours(case: Case) -> float:
     """Seconds of `Trainer.fit` as `train.py` calls it. Its progress lines go nowhere."""
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), composed(case) as config:
-        job = build_job(config, config["callbacks"]["checkpoint"]["dirpath"], str(case))
+        job = build_job(config, config["callbacks"]["best"]["dirpath"], str(case))
         prepare_cpu(job.module, job.data, processes=1)
         _ = job.data.splits  # made now, and kept
         taken = cpu_seconds(lambda: job.trainer.fit(job.module, datamodule=job.data))

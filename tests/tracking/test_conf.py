@@ -85,8 +85,8 @@ def test_the_jobs_of_a_sweep_share_a_group_and_a_folder_but_no_name(no_account: 
     [
         (["logger=none"], []),
         (["logger=csv"], ["csv"]),
-        (["logger=wandb", "logger.wandb.mode=disabled"], ["wandb"]),
-        (["logger=tensorboard"], ["tensorboard"]),
+        (["logger=wandb", "logger.wandb.mode=disabled"], ["csv", "wandb"]),
+        (["logger=tensorboard"], ["csv", "tensorboard"]),
         (["logger=[csv,tensorboard]"], ["csv", "tensorboard"]),
         (["~logger.wandb"], ["csv"]),
     ],
