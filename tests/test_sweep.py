@@ -127,3 +127,14 @@ def test_a_sweep_in_which_nothing_ran_counts_all_jobs_as_missing(tmp_path: Path)
     note(tmp_path, 3)
     assert finish(tmp_path) == 3
     assert not (tmp_path / "report").exists()
+
+
+def test_a_record_that_cannot_be_read_counts_as_failed_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note(tmp_path, 2)
+    run(tmp_path, "finished", 0)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "result.json").write_text("{half")
+    assert finish(tmp_path) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "1 done, 1 failed"

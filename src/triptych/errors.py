@@ -1,5 +1,7 @@
 """What a user can get wrong: one line each, naming the key, the value and the remedy."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -35,3 +37,18 @@ def check_dropout(probability: float) -> None:
     """
     if not 0 <= probability < 1:
         raise InvalidSetting(f"dropout must be in [0, 1), got {probability}")
+
+
+def nearest(key: str, keys: Iterable[str]) -> str:
+    """A question that ends a message, if one of the keys is near.
+
+    >>> nearest("sead", ["seed", "data"])
+    "; did you mean 'seed'?"
+    """
+    near = get_close_matches(key, list(keys), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def one_line(error: object) -> str:
+    """The text of an error without its line breaks, and without Hydra's note of the full key."""
+    return " ".join(str(error).split()).split(" full_key:")[0]

@@ -116,3 +116,16 @@ def find(*roots: Path) -> Iterator[tuple[Path, Result]]:
             if folder not in seen:
                 seen.add(folder)
                 yield folder, read(file)
+
+
+def leaves(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a nested configuration with their dotted paths.
+
+    >>> dict(leaves({"a": {"b": 1, "c": {}}, "d": [2]}))
+    {'a.b': 1, 'a.c': {}, 'd': [2]}
+    """
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

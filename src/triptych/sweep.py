@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from triptych import result as results
-from triptych.errors import InvalidSetting, Stopped
+from triptych.errors import Stopped
+from triptych.folders import require_writable
 from triptych.result import Result
 
 FILE = "sweep.json"
@@ -57,15 +57,8 @@ def _report_folder(setting: str | None) -> Path | None:
     """Proves before hours of training that the page can be written where it was asked for."""
     if setting is None:
         return None
-    folder = Path(setting)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise InvalidSetting(
-            f"sweep.report={folder} cannot be written to ({error.strerror}): choose another folder"
-        ) from error
+    require_writable(Path(setting), "sweep.report")
+    return Path(setting)
 
 
 def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
@@ -108,18 +101,18 @@ def finish(folder: Path) -> int:
         The number of jobs that did not end as they should.
     """
     note = json.loads((folder / FILE).read_text())
-    runs = [result for _, result in results.find(folder)]
-    states = Counter(result.status for result in runs)
-    missing = note["jobs"] - len(runs)
-    if not runs:
-        return missing
+    if not any(folder.rglob(results.FILE)):
+        return note["jobs"]
     # Only here: a typing error should not wait for pandas and matplotlib.
-    from triptych.report import build_report, print_report
+    from triptych.report import build_report, print_report, read_records
 
     print_report(build_report([folder], Path(note["report"])))
+    runs, unreadable = read_records([folder])
+    states = Counter(result.status for _, result in runs)
+    missing = note["jobs"] - len(runs) - len(unreadable)
     counts = {
         "done": states["finished"],
-        "failed": states["failed"] + states["running"],
+        "failed": states["failed"] + states["running"] + len(unreadable),
         "interrupted": states["interrupted"],
         "skipped": states["skipped"],
         "not started": missing,

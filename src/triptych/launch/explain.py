@@ -1,6 +1,5 @@
 """Errors in the user's words: the key, the value and the remedy, in one line."""
 
-import difflib
 import errno
 import itertools
 import re
@@ -16,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from triptych.errors import InvalidSetting, TrainingDiverged
+from triptych.errors import InvalidSetting, TrainingDiverged, nearest, one_line
 
 UNWRITABLE = frozenset(
     (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EEXIST, errno.ENOENT)
@@ -34,7 +33,7 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
     for cause in _causes(error):
         if isinstance(cause, InvalidSetting | TrainingDiverged):
             return str(cause)
-    text = _one_line(str(error))
+    text = " ".join(str(error).split())
     match = re.match(r"Could not override '([^']+)'", text)
     if match and conf is not None:
         return _unknown_key(match[1].lstrip("@"), conf)
@@ -44,7 +43,7 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error, folder)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        reason = _one_line(str(error.__cause__ or "")).split(" full_key:")[0]
+        reason = one_line(error.__cause__ or "")
         return text.split(" Config search path:")[0] + (f": {reason}" if reason else "")
     return None
 
@@ -64,10 +63,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _unknown_key(key: str, conf: Path) -> str:
     script = Path(sys.argv[0]).stem
     primary = script if (conf / f"{script}.yaml").is_file() else "train"
@@ -82,10 +77,10 @@ def _unknown_key(key: str, conf: Path) -> str:
             if knob not in knobs:
                 return (
                     f"model.{knob}: panel '{cfg.model.name}' has no knob '{knob}';"
-                    f" it has {', '.join(knobs)}{_nearest(knob, knobs)}"
+                    f" it has {', '.join(knobs)}{nearest(knob, knobs)}"
                 )
         cfg = compose(primary)
-    near = _nearest(key, list(_keys(cfg)))
+    near = nearest(key, list(_keys(cfg)))
     return f"unknown key '{key}'{near}; `python {primary}.py --cfg job` shows all"
 
 
@@ -116,8 +111,3 @@ def _keys(node: Any, prefix: str = "") -> Iterator[str]:
         raw = OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
         if not raw and isinstance(node[key], DictConfig):
             yield from _keys(node[key], f"{prefix}{key}.")
-
-
-def _nearest(key: str, keys: list[str]) -> str:
-    near = difflib.get_close_matches(key, keys, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,6 +1,7 @@
 from triptych.report.build import Report, build_report
 from triptych.report.console import print_report
 from triptych.report.headline import Headline, headline
+from triptych.report.records import read_records
 from triptych.report.runs import Run, Runs, curves_frame, load_runs, runs_frame
 from triptych.report.statistics import (
     equivalence,
@@ -26,6 +27,7 @@ __all__ = [
     "paired_difference",
     "paired_power",
     "print_report",
+    "read_records",
     "runs_frame",
     "smallest_detectable",
     "summarise",

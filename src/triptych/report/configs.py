@@ -1,10 +1,9 @@
 """Recorded configurations, flat: which of them compute the same thing, and where they differ."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from triptych.result import Result
+from triptych.result import Result, leaves
 
 # One value of a configuration: its dotted path and its JSON text.
 Flat = Mapping[str, str]
@@ -24,7 +23,7 @@ def flat_config(result: Result) -> dict[str, str]:
     """
     typed = {override.partition("=")[0].lstrip("+") for override in result.overrides}
     kept = {k: v for k, v in result.config.items() if k not in _ROOT_NOISE}
-    flat = {path: json.dumps(value, sort_keys=True) for path, value in _leaves(kept, "")}
+    flat = {path: json.dumps(value, sort_keys=True) for path, value in leaves(kept)}
     repeated = {s for s in _SEEDS if s not in typed and flat.get(s) == str(result.seed)}
     return {
         path: text
@@ -43,14 +42,6 @@ def differing(flats: Sequence[Flat]) -> list[tuple[tuple[str, str], ...]]:
     rests = [{k: v for k, v in flat.items() if (k, v) not in shared} for flat in flats]
     brief = [_brief(rest) for rest in rests]
     return brief if len(set(brief)) == len(set(map(_whole, rests))) else list(map(_whole, rests))
-
-
-def _leaves(node: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _is_folder(path: str) -> bool:

@@ -13,7 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 
 from triptych.data import ClassificationData
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, one_line
 from triptych.seeds import derive
 from triptych.tracking import config_for_loggers
 from triptych.training import (
@@ -100,13 +100,9 @@ def naming(name: str) -> Iterator[None]:
             cause = cause.__cause__
         if isinstance(cause, InvalidSetting):
             raise cause from None
-        raise InvalidSetting(f"{name}: {_one_line(cause)}") from error
+        raise InvalidSetting(f"{name}: {one_line(cause)}") from error
     except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
-        raise InvalidSetting(f"{name}: {_one_line(error)}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).split(" full_key:")[0]
+        raise InvalidSetting(f"{name}: {one_line(error)}") from error
 
 
 def build_data(config: Mapping[str, Any]) -> ClassificationData:

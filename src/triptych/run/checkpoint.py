@@ -1,13 +1,13 @@
 """Checkpoints as files: found, read without executing anything in them, held against settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from triptych.errors import InvalidSetting
-from triptych.result import write_whole
+from triptych.result import leaves, write_whole
 from triptych.training.callbacks.config_in_checkpoint import KEY
 
 METRICS = "metrics.csv"
@@ -58,7 +58,7 @@ def check_resumable(path: str, config: Mapping[str, Any]) -> None:
         InvalidSetting: naming the first key that differs, with both values.
     """
     before = saved_config(load_checkpoint(path))
-    old, new = (dict(_leaves({k: c[k] for k in RESUMED})) for c in (before, config))
+    old, new = (dict(leaves({k: c[k] for k in RESUMED})) for c in (before, config))
     for key in sorted(old.keys() | new.keys()):
         was, now = (values.get(key, "nothing") for values in (old, new))
         if was != now:
@@ -79,11 +79,3 @@ def carry_metrics(path: str, folder: Path) -> None:
     header, *rows = table.read_text(encoding="utf-8").splitlines()
     kept = [row for row in rows if int(row.split(",", 1)[0]) < done]
     write_whole(folder / METRICS, "\n".join([header, *kept]) + "\n")
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

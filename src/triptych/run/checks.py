@@ -1,17 +1,16 @@
 """What can be refused before any work starts, and what deserves a warning."""
 
 import dataclasses
-import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from triptych.config import Config
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, nearest
 from triptych.run.checkpoint import check_resumable
 
 PANELS = ("ffn", "sparse", "moe")
@@ -57,16 +56,6 @@ def check_known(overrides: Sequence[str], config: Mapping[str, Any]) -> None:
             raise InvalidSetting(
                 f"model.{forced[1]}: nothing uses this knob{nearest(forced[1], others)}"
             )
-
-
-def nearest(key: str, keys: Iterable[str]) -> str:
-    """A question that ends a message, if one of the keys is near.
-
-    >>> nearest("sead", ["seed", "data"])
-    "; did you mean 'seed'?"
-    """
-    near = difflib.get_close_matches(key, list(keys), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _check_roots(config: Mapping[str, Any]) -> None:

@@ -18,8 +18,8 @@ from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
 from triptych.errors import InvalidSetting
+from triptych.folders import require_writable
 from triptych.result import write_whole
-from triptych.tracking.folders import require_writable
 
 FILE = "metrics.csv"
 Rows = dict[int, dict[str, str]]

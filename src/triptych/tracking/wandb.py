@@ -14,7 +14,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 
 from triptych.errors import InvalidSetting
-from triptych.tracking.folders import require_writable
+from triptych.folders import require_writable
 
 MODES = ("auto", "online", "offline", "disabled")
 SUMMARIES = {"first", "last", "max", "mean", "min", "none"}
