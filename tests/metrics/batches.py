@@ -44,7 +44,7 @@ def everything(rows: slice) -> dict[str, Any]:
     probs = torch.softmax(torch.randn(60, EXPERTS, generator=torch.Generator().manual_seed(1)), 1)
     gates, ids = probs[rows].topk(2, dim=1)
     routing = RoutingMetrics(EXPERTS, FAMILIES)
-    routing.update(Routing(ids, gates, probs[rows]), family)
+    routing.update(Routing(ids, gates, probs[rows], probs[rows]), family)
     return {
         "pair": pair.compute(),
         "scalars": quality.scalars(),

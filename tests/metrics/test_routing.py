@@ -16,7 +16,7 @@ def decision(samples: int, experts: int, top_k: int, seed: int = 0) -> Routing:
     generator = torch.Generator().manual_seed(seed)
     probs = torch.softmax(3 * torch.randn(samples, experts, generator=generator), dim=1)
     gates, ids = probs.topk(top_k, dim=1)
-    return Routing(experts=ids, gates=gates, probs=probs)
+    return Routing(experts=ids, gates=gates, probs=probs, logits=probs.log())
 
 
 def families_of(samples: int, families: int, seed: int = 0) -> Tensor:
@@ -24,7 +24,9 @@ def families_of(samples: int, families: int, seed: int = 0) -> Tensor:
 
 
 def part(routing: Routing, rows: slice) -> Routing:
-    return Routing(routing.experts[rows], routing.gates[rows], routing.probs[rows])
+    return Routing(
+        routing.experts[rows], routing.gates[rows], routing.probs[rows], routing.logits[rows]
+    )
 
 
 CASES = st.tuples(st.integers(1, 30), st.integers(2, 6), st.integers(1, 2), st.integers(0, 99))
@@ -98,7 +100,7 @@ def test_choices_and_probabilities_are_kept_apart():
     probs = torch.tensor([[0.51, 0.49]] * 8)
     metric = RoutingMetrics(2, 1)
     metric.update(
-        Routing(torch.zeros(8, 1, dtype=torch.long), probs[:, :1], probs),
+        Routing(torch.zeros(8, 1, dtype=torch.long), probs[:, :1], probs, probs),
         torch.zeros(8, dtype=torch.long),
     )
     found = metric.compute()
@@ -117,7 +119,7 @@ def test_its_sums_move_with_the_module():
 def test_a_certain_router_falls_into_the_last_bin():
     probs = torch.tensor([[1.0, 0.0]])
     metric = RoutingMetrics(2, 1)
-    metric.update(Routing(torch.tensor([[0]]), probs[:, :1], probs), torch.tensor([0]))
+    metric.update(Routing(torch.tensor([[0]]), probs[:, :1], probs, probs), torch.tensor([0]))
     assert metric.compute()["table"]["confidence"] == [0] * (CONFIDENCE_BINS - 1) + [1]
 
 
@@ -125,6 +127,6 @@ def test_it_keeps_no_gradient():
     routing = decision(5, 3, 1)
     probs = routing.probs.clone().requires_grad_()
     metric = RoutingMetrics(3, 2)
-    metric.update(Routing(routing.experts, routing.gates, probs), families_of(5, 2))
+    metric.update(Routing(routing.experts, routing.gates, probs, probs), families_of(5, 2))
     assert not any(getattr(metric, name).requires_grad for name in metric._defaults)
     copy.deepcopy(metric)

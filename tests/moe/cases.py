@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,9 +15,9 @@ from triptych.moe import (
     MLPScores,
     MoE,
     Routing,
+    SoftmaxTopK,
     Specialists,
     StackedMLP,
-    TopKRouter,
     loop_dispatch,
 )
 from triptych.types import Cost
@@ -61,7 +62,7 @@ def layer(
     Biases are random too: at 0 a dead hidden layer would put the next ReLU exactly on its kink.
     """
     torch.manual_seed(shape.seed)
-    router = TopKRouter(shape.width, shape.experts, top_k=shape.top_k, scores=scores)
+    router = SoftmaxTopK(shape.width, shape.experts, top_k=shape.top_k, scores=scores)
     experts = bank(shape.experts, shape.width, shape.out, d_hidden=shape.hidden, dropout=dropout)
     made = MoE(router, experts, dispatch).double()
     with torch.no_grad():
@@ -85,7 +86,7 @@ def routing(experts: Sequence[Sequence[int]], probs: Tensor) -> Routing:
     gates = probs.gather(1, ids)
     if ids.shape[1] > 1:
         gates = gates / gates.sum(dim=1, keepdim=True)
-    return Routing(experts=ids, gates=gates, probs=probs)
+    return Routing(experts=ids, gates=gates, probs=probs, logits=probs.log())
 
 
 class Probe(ExpertBank):
@@ -96,11 +97,13 @@ class Probe(ExpertBank):
         self.experts = experts
         self.calls: list[list[int]] = []
 
-    def forward(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
-        assert len(rows) == sum(counts)
-        self.calls.append(list(counts))
-        names = torch.arange(self.experts, dtype=rows.dtype)
-        return rows + names.repeat_interleave(torch.tensor(counts))[:, None]
+    def each(self) -> list[Callable[[Tensor], Tensor]]:
+        self.calls.append([0] * self.experts)
+        return [partial(self._one, expert) for expert in range(self.experts)]
+
+    def _one(self, expert: int, rows: Tensor) -> Tensor:
+        self.calls[-1][expert] += len(rows)
+        return rows + expert
 
     def costs(self) -> list[Cost]:
         return [Cost()] * self.experts

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from triptych.moe import LinearScores, MoE, Specialists, TopKRouter, loop_dispatch
+from triptych.moe import LinearScores, MoE, SoftmaxTopK, Specialists, loop_dispatch
 from triptych.types import Cost
 
 from .cases import Shape, layer, tokens
@@ -20,7 +20,7 @@ def test_the_decision_is_returned_beside_the_output_and_kept_nowhere():
 def test_a_token_pays_for_its_experts_and_no_others():
     """N5 of the source study: its count ignored k and took soft probabilities for choices."""
     moe = MoE(
-        TopKRouter(32, 4, top_k=2, scores=LinearScores),
+        SoftmaxTopK(32, 4, top_k=2, scores=LinearScores),
         Specialists(4, 32, 4, d_hidden=80, dropout=0.0),
         loop_dispatch,
     )

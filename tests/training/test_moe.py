@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from triptych.errors import InvalidSetting
-from triptych.moe import MoE, squared_deviation_loss, switch_loss
+from triptych.moe import MoE, micro_batch, squared_deviation_loss, switch_loss
 from triptych.training import MoEModule
 
 from .tiny import BATCHES, Diary, fit, pair
@@ -37,10 +37,10 @@ def test_the_balance_loss_reaches_the_router():
     module, data = pair(*STILL, "model.balance_coef=1000")
     batch = batch_of(data)
     module.training_step(batch, 0).backward()
-    heavy = module.network.get_parameter("blocks.block_0.router.scores.weight").grad.clone()
+    heavy = module.network.get_parameter("blocks.block_0.router.scores.linear.weight").grad.clone()
     module.zero_grad()
     F.cross_entropy(module.network(batch[0])[0], batch[1]).backward()
-    light = module.network.get_parameter("blocks.block_0.router.scores.weight").grad
+    light = module.network.get_parameter("blocks.block_0.router.scores.linear.weight").grad
     assert heavy.norm() > 10 * light.norm()
 
 
@@ -113,6 +113,8 @@ def test_a_negative_coefficient_is_refused():
         MoEModule(
             balance=switch_loss,
             balance_coef=-1,
+            z_coef=0.0,
+            statistics=micro_batch,
             network=module.network,
             optimizer=module.make_optimizer,
             scheduler=module.make_scheduler,

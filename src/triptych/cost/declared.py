@@ -23,8 +23,10 @@ def declared_cost(
     """
     shares = shares or {}
     if isinstance(net, MoE):
-        router = declared_cost(net.router, shares, f"{name}.router")
-        return net.cost(router, shares.get(name) or net.uniform_share())
+        always = declared_cost(net.router, shares, f"{name}.router")
+        if net.shared is not None:
+            always += declared_cost(net.shared, shares, f"{name}.shared")
+        return net.cost(always, shares.get(name) or net.uniform_share())
     if isinstance(net, SparseLinear):
         return net.cost()
     own = sum(p.numel() for p in net.parameters(recurse=False))

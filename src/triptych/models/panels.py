@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from triptych.dense import MLP
 from triptych.errors import InvalidSetting, check_dropout
-from triptych.moe import ExpertBank, MoE, Router, Routing
+from triptych.moe import Capacity, Dispatch, ExpertBank, MoE, Router, Routing
 from triptych.seeds import derive
 from triptych.sparse import SparseLinear
 
@@ -136,19 +136,24 @@ class MoEPanel(Panel):
     Args:
         num_experts: E.
         router: makes a router from (d_in, num_experts).
+        capacity: makes the rule by which full experts drop tokens.
         experts: makes a bank from (num_experts, d_in, d_out).
         dispatch: brings tokens to experts.
+        shared: makes a network for every token from (d_in, d_out); None for none.
     """
 
     def __init__(
         self,
         num_experts: int,
         router: Callable[[int, int], Router],
+        capacity: Callable[[], Capacity],
         experts: Callable[[int, int, int], ExpertBank],
-        dispatch: Callable[[Tensor, Routing, ExpertBank], Tensor],
+        dispatch: Dispatch,
+        shared: Callable[[int, int], nn.Module] | None,
     ) -> None:
         self.num_experts = num_experts
-        self.router, self.experts, self.dispatch = router, experts, dispatch
+        self.router, self.capacity, self.experts = router, capacity, experts
+        self.dispatch, self.shared = dispatch, shared
 
     def block(self, width: int, name: str) -> nn.Module:
         """D -> D."""
@@ -158,4 +163,5 @@ class MoEPanel(Panel):
         """D -> C: the layer is the whole classifier."""
         router = self.router(d_in, self.num_experts)
         experts = self.experts(self.num_experts, d_in, classes)
-        return MoE(router, experts, self.dispatch)
+        shared = None if self.shared is None else self.shared(d_in, classes)
+        return MoE(router, experts, self.dispatch, self.capacity(), shared)

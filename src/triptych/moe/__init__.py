@@ -1,24 +1,72 @@
-"""Mixture-of-experts panel: routers, experts, dispatch and balance losses. Torch only."""
+"""Mixture-of-experts panel: routers, capacity, experts, dispatch, balance losses. Torch only."""
 
-from triptych.moe.balance import squared_deviation_loss, switch_loss
-from triptych.moe.dispatch import loop_dispatch, reference_dispatch
-from triptych.moe.experts import ExpertBank, Specialists, StackedMLP
-from triptych.moe.layer import MoE
-from triptych.moe.router import LinearScores, MLPScores, Router, TopKRouter
+from triptych.moe.balance.losses import (
+    gshard_loss,
+    importance_load_loss,
+    importance_loss,
+    no_loss,
+    sequence_loss,
+    squared_deviation_loss,
+    switch_loss,
+    z_loss,
+)
+from triptych.moe.balance.statistics import Average, global_batch, micro_batch
+from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
+from triptych.moe.dispatch.grouped import grouped_dispatch
+from triptych.moe.dispatch.loop import loop_dispatch
+from triptych.moe.dispatch.padded import padded_dispatch
+from triptych.moe.dispatch.reference import reference_dispatch
+from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
+from triptych.moe.experts.bank import ExpertBank
+from triptych.moe.experts.shared import shared_mlp
+from triptych.moe.experts.specialists import Specialists
+from triptych.moe.experts.stacked import StackedMLP
+from triptych.moe.layer import Dispatch, MoE
+from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
+from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
+from triptych.moe.scores import LinearScores, MLPScores, Scores
 
 __all__ = [
+    "GELU",
+    "Activation",
+    "Average",
+    "Capacity",
+    "Dispatch",
+    "Dropless",
     "ExpertBank",
+    "Limited",
     "LinearScores",
     "MLPScores",
     "MoE",
+    "ReLU",
     "Router",
     "Routing",
+    "Scores",
+    "SelfBalancing",
+    "SoftmaxTopK",
     "Specialists",
     "StackedMLP",
+    "SwiGLU",
     "TopKRouter",
+    "TopKSoftmax",
+    "UnnormalisedTopK",
+    "at_random",
+    "by_position",
+    "by_score",
+    "global_batch",
+    "grouped_dispatch",
+    "gshard_loss",
+    "importance_load_loss",
+    "importance_loss",
     "loop_dispatch",
+    "micro_batch",
+    "no_loss",
+    "padded_dispatch",
     "reference_dispatch",
+    "sequence_loss",
+    "shared_mlp",
     "squared_deviation_loss",
     "switch_loss",
+    "z_loss",
 ]

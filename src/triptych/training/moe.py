@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
 from triptych.metrics import RoutingMetrics
-from triptych.moe import MoE, Routing
+from triptych.moe import Average, MoE, Routing, SelfBalancing, z_loss
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -22,41 +22,68 @@ class MoEModule(ClassifierModule):
         balance: the load-balancing loss of one layer's routing, without coefficient.
         balance_coef: its weight. The losses of several layers are averaged, so the coefficient
             means the same at any depth.
+        z_coef: the weight of the router's z-loss, averaged in the same way.
+        statistics: whose tokens both losses look at: `micro_batch` or `global_batch`.
         shared: what every `ClassifierModule` takes.
     """
 
     def __init__(
-        self, *, balance: Callable[[Routing], Tensor], balance_coef: float, **shared: Any
+        self,
+        *,
+        balance: Callable[[Routing, Average], Tensor],
+        balance_coef: float,
+        z_coef: float,
+        statistics: Average,
+        **shared: Any,
     ) -> None:
         super().__init__(**shared)
-        if not 0 <= balance_coef < math.inf:
-            raise InvalidSetting(
-                f"balance_coef must not be negative or infinite, got {balance_coef}"
-            )
-        self.balance, self.balance_coef = balance, balance_coef
+        for name, value in (("balance_coef", balance_coef), ("z_coef", z_coef)):
+            if not 0 <= value < math.inf:
+                raise InvalidSetting(f"{name} must not be negative or infinite, got {value}")
+        self.balance, self.balance_coef, self.z_coef = balance, balance_coef, z_coef
+        self.statistics = statistics
         self.routing = nn.ModuleDict(
             {split: self._metrics_by_layer() for split in ("val_routing", "test_routing")}
         )
         self._summary: dict[str, dict[str, Any]] = {}
         self._balance_losses: list[Tensor] = []
+        self._z_losses: list[Tensor] = []
+        self._self_balancing = self_balancing_routers(self.network)
+        self._loads: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross entropy + `balance_coef` * mean balance loss over layers."""
+        """Cross entropy + `balance_coef` * mean balance loss + `z_coef` * mean z-loss."""
         loss, decisions = self.cross_entropy(batch)
+        for layer in self._self_balancing:
+            load = decisions[layer].load()
+            self._loads[layer] = self._loads[layer] + load if layer in self._loads else load
         balance = self.mean_balance(decisions)
         self._balance_losses.append(balance.detach())
-        return loss + self.balance_coef * balance
+        loss = loss + self.balance_coef * balance
+        if self.z_coef == 0:
+            return loss
+        z = torch.stack([z_loss(r, self.statistics) for r in decisions.values()]).mean()
+        self._z_losses.append(z.detach())
+        return loss + self.z_coef * z
 
     def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:
         """The balance loss without coefficient, averaged over layers."""
-        return torch.stack([self.balance(routing) for routing in decisions.values()]).mean()
+        losses = [self.balance(routing, self.statistics) for routing in decisions.values()]
+        return torch.stack(losses).mean()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Lets routers that balance themselves look at what all ranks did since the last step."""
+        for layer, router in self._self_balancing.items():
+            router.rebalance(self.trainer.strategy.reduce(self._loads[layer], reduce_op="sum"))
+        self._loads.clear()
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means; the balance loss apart from the cross entropy, unscaled."""
         super().on_train_epoch_end()
-        mean = torch.stack(self._balance_losses).mean()
-        self.log("train/moe/balance_loss", mean, sync_dist=True)
-        self._balance_losses.clear()
+        for name, losses in (("balance", self._balance_losses), ("z", self._z_losses)):
+            if losses:
+                self.log(f"train/moe/{name}_loss", torch.stack(losses).mean(), sync_dist=True)
+            losses.clear()
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Adds up where each layer sent its tokens."""
@@ -104,4 +131,13 @@ def decisions_of(network: nn.Module) -> dict[str, int]:
         name.removeprefix("blocks."): len(layer.uniform_share())
         for name, layer in network.named_modules()
         if isinstance(layer, MoE)
+    }
+
+
+def self_balancing_routers(network: nn.Module) -> dict[str, SelfBalancing]:
+    """Routers that want to be told the load after each step, by the name of their layer."""
+    return {
+        name.removeprefix("blocks."): layer.router
+        for name, layer in network.named_modules()
+        if isinstance(layer, MoE) and isinstance(layer.router, SelfBalancing)
     }

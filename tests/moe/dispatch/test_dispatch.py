@@ -8,7 +8,7 @@ from torch import Tensor
 
 from triptych.moe import MoE, loop_dispatch, reference_dispatch
 
-from .cases import BANKS, Probe, Shape, layer, mlp_scores, routing, shapes, tokens
+from ..cases import BANKS, Probe, Shape, layer, mlp_scores, routing, shapes, tokens
 
 
 def outcome(moe: MoE, x: Tensor) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ def test_relabelled_experts_give_the_same_answers():
     order = torch.randperm(5)
     other = copy.deepcopy(moe)
     with torch.no_grad():
-        other.router.scores.weight.copy_(moe.router.scores.weight[order])
+        other.router.scores.linear.weight.copy_(moe.router.scores.linear.weight[order])
         for new, old in zip(other.experts.parameters(), moe.experts.parameters(), strict=True):
             new.copy_(old[order])
     torch.testing.assert_close(other(x)[0], moe(x)[0], rtol=1e-9, atol=1e-12)

@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.moe import LinearScores, MLPScores, TopKRouter
+from triptych.moe import LinearScores, MLPScores, SoftmaxTopK
 
-from .cases import Shape, layer, mlp_scores, shapes, tokens
+from ..cases import Shape, layer, mlp_scores, shapes, tokens
 
 
 @given(shapes())
@@ -47,7 +47,7 @@ def test_the_task_teaches_the_router(top_k):
     shape = Shape(16, 4, 3, 6, 4, top_k, 0)
     moe, x = layer(shape), tokens(shape)
     torch.nn.functional.cross_entropy(moe(x)[0], torch.arange(16) % 3).backward()
-    grad = moe.router.scores.weight.grad
+    grad = moe.router.scores.linear.weight.grad
     assert grad is not None
     assert float(grad.norm()) > 1e-3
 
@@ -57,22 +57,23 @@ def test_probabilities_are_as_precise_as_the_tokens_and_never_below_single():
     router = layer(shape).router
     assert router(tokens(shape)).probs.dtype == torch.double
     decision = router.bfloat16()(tokens(shape).bfloat16())
-    assert decision.probs.dtype == torch.float32
-    assert decision.gates.dtype == torch.bfloat16
+    assert decision.probs.dtype == decision.gates.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert router.float()(tokens(shape).float()).logits.dtype == torch.float32
 
 
 def test_fresh_routers_do_not_send_all_tokens_to_the_same_experts():
     """Weights of zero would: equal scores are won by the same experts for every token."""
     torch.manual_seed(0)
     for scores in (LinearScores, mlp_scores):
-        router = TopKRouter(8, 4, top_k=2, scores=scores).eval()
+        router = SoftmaxTopK(8, 4, top_k=2, scores=scores).eval()
         load = router(torch.randn(256, 8)).load()
         assert (load > 0).all()
 
 
 def test_scores_start_as_documented():
     torch.manual_seed(0)
-    linear = LinearScores(400, 50)
+    linear = LinearScores(400, 50).linear
     assert linear.bias is None
     assert float(linear.weight.detach().std()) == pytest.approx(0.02, rel=0.05)
     net = MLPScores(400, 50, hidden=60, dropout=0.0)
@@ -91,7 +92,7 @@ def test_evaluation_routes_the_same_twice():
 
 def test_more_experts_per_token_than_experts_is_a_pair_that_a_sweep_can_skip():
     with pytest.raises(IncompatibleSettings, match=r"top_k .*num_experts=4.* got 5") as caught:
-        TopKRouter(3, 4, top_k=5, scores=LinearScores)
+        SoftmaxTopK(3, 4, top_k=5, scores=LinearScores)
     assert isinstance(caught.value, ValueError)
 
 
@@ -100,7 +101,7 @@ def test_more_experts_per_token_than_experts_is_a_pair_that_a_sweep_can_skip():
 )
 def test_numbers_that_no_router_can_have_are_named(experts, top_k, name):
     with pytest.raises(InvalidSetting, match=f"{name} must be at least 1") as caught:
-        TopKRouter(3, experts, top_k=top_k, scores=LinearScores)
+        SoftmaxTopK(3, experts, top_k=top_k, scores=LinearScores)
     assert not isinstance(caught.value, IncompatibleSettings)
 
 
@@ -113,4 +114,4 @@ def test_a_scoring_net_that_cannot_be_is_named(hidden, dropout, name):
 
 
 def test_a_top_k_router_takes_exactly_k_routes():
-    assert TopKRouter(3, 4, top_k=3, scores=LinearScores).routes_per_token == 3.0
+    assert SoftmaxTopK(3, 4, top_k=3, scores=LinearScores).routes_per_token == 3.0

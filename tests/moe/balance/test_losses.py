@@ -6,7 +6,7 @@ from torch import Tensor
 
 from triptych.moe import Routing, squared_deviation_loss, switch_loss
 
-from .cases import Shape, layer, routing, tokens
+from ..cases import Shape, layer, routing, tokens
 
 LOSSES = [switch_loss, squared_deviation_loss]
 
@@ -61,9 +61,9 @@ def test_the_balance_loss_does_not_change_when_the_batch_is_replicated(loss, tim
     shape = Shape(6, 3, 2, 4, 4, top_k, seed)
     router, x = layer(shape).router, tokens(shape)
     once = loss(router(x))
-    (grad,) = torch.autograd.grad(once, router.scores.weight)
+    (grad,) = torch.autograd.grad(once, router.scores.linear.weight)
     again = loss(router(x.repeat(times, 1)))
-    (grad_again,) = torch.autograd.grad(again, router.scores.weight)
+    (grad_again,) = torch.autograd.grad(again, router.scores.linear.weight)
     torch.testing.assert_close(again, once)
     torch.testing.assert_close(grad_again, grad)
 

@@ -1,0 +1,64 @@
+"""Activations between the two layers of an expert."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Activation(ABC):
+    """Maps the first layer's output to F hidden units."""
+
+    @property
+    @abstractmethod
+    def inputs_per_unit(self) -> int:
+        """Outputs of the first layer that make one hidden unit: 2 for gated activations, else 1."""
+
+    @abstractmethod
+    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+        """(N, F * inputs_per_unit) -> (N, F)."""
+
+
+@final
+class ReLU(Activation):
+    """`max(x, 0)`."""
+
+    @property
+    def inputs_per_unit(self) -> int:
+        """1."""
+        return 1
+
+    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+        """Elementwise."""
+        return F.relu(x)
+
+
+@final
+class GELU(Activation):
+    """`x Phi(x)`, exact (Hendrycks and Gimpel 2016, arXiv 1606.08415)."""
+
+    @property
+    def inputs_per_unit(self) -> int:
+        """1."""
+        return 1
+
+    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+        """Elementwise."""
+        return F.gelu(x)
+
+
+@final
+class SwiGLU(Activation):
+    """`silu(a) * b`; the first F columns are a, the others b (Shazeer 2020, arXiv 2002.05202)."""
+
+    @property
+    def inputs_per_unit(self) -> int:
+        """2: the gate and the value."""
+        return 2
+
+    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+        """Halves the width."""
+        gate, value = x.chunk(2, dim=-1)
+        return F.silu(gate) * value

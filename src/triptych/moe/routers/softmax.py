@@ -1,0 +1,101 @@
+"""Top-k routers on softmax probabilities: the three ways that differ in what a gate is."""
+
+from collections.abc import Callable
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from triptych.errors import IncompatibleSettings
+from triptych.moe.routers.router import TopKRouter
+from triptych.moe.routing import Routing
+from triptych.moe.scores import LinearScores, Scores
+
+
+@final
+class SoftmaxTopK(TopKRouter):
+    """Softmax over all experts, then the K most probable (Shazeer et al. 2017, arXiv 1701.06538).
+
+    For K > 1 the gates are renormalised to sum 1. For K = 1 the gate is the raw probability
+    (Switch, arXiv 2101.03961, eq. 2): renormalised it would be 1, and the router without gradient.
+    """
+
+    def decide(
+        self,
+        x: Float[Tensor, "T D"],
+        logits: Float[Tensor, "T E"],
+        valid: Bool[Tensor, " T"] | None,
+    ) -> Routing:
+        """Gates from the probabilities of the chosen."""
+        probs = torch.softmax(logits, dim=-1)
+        gates, experts = torch.topk(probs, self.top_k, dim=-1)
+        if self.top_k > 1:
+            gates = gates / gates.sum(dim=-1, keepdim=True)
+        return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
+
+
+@final
+class UnnormalisedTopK(TopKRouter):
+    """Softmax over all experts; a gate is the probability itself, so gates sum to less than 1.
+
+    Switch (arXiv 2101.03961, eq. 2) for K = 1; OLMoE (arXiv 2409.02060) for K = 8.
+    """
+
+    def decide(
+        self,
+        x: Float[Tensor, "T D"],
+        logits: Float[Tensor, "T E"],
+        valid: Bool[Tensor, " T"] | None,
+    ) -> Routing:
+        """Gates are probabilities."""
+        probs = torch.softmax(logits, dim=-1)
+        gates, experts = torch.topk(probs, self.top_k, dim=-1)
+        return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
+
+
+@final
+class TopKSoftmax(TopKRouter):
+    """The K largest scores, then softmax over these alone (Mixtral, arXiv 2401.04088, 2.1).
+
+    Equal to `SoftmaxTopK` for K > 1, in exact arithmetic.
+
+    Raises:
+        IncompatibleSettings: if top_k is 1: the gate would always be 1, and the router without
+            gradient from the task.
+    """
+
+    def __init__(
+        self,
+        d_in: int,
+        num_experts: int,
+        *,
+        top_k: int,
+        scores: Callable[[int, int], Scores] = LinearScores,
+    ) -> None:
+        super().__init__(d_in, num_experts, top_k=top_k, scores=scores)
+        refuse_renormalised_top_1(top_k)
+
+    def decide(
+        self,
+        x: Float[Tensor, "T D"],
+        logits: Float[Tensor, "T E"],
+        valid: Bool[Tensor, " T"] | None,
+    ) -> Routing:
+        """Gates from the scores of the chosen."""
+        best, experts = torch.topk(logits, self.top_k, dim=-1)
+        gates, probs = torch.softmax(best, dim=-1), torch.softmax(logits, dim=-1)
+        return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
+
+
+def refuse_renormalised_top_1(top_k: int) -> None:
+    """A single gate that is renormalised is 1 whatever the router says.
+
+    Raises:
+        IncompatibleSettings: if top_k is 1.
+    """
+    if top_k == 1:
+        raise IncompatibleSettings(
+            "top_k=1 with gates that are renormalised to sum 1 leaves the router without gradient:"
+            " take model/router=topk (raw probability at top_k=1) or raise top_k"
+        )

@@ -1,0 +1,101 @@
+"""Scoring nets: how much each token likes each expert, before any choice."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triptych.errors import InvalidSetting, check_dropout
+
+
+class Scores(nn.Module, ABC):
+    """Maps tokens to a logit per expert, in at least single precision, autocast or not.
+
+    Half precision would tie many scores and make choices unstable (Switch, arXiv 2101.03961, 2.4).
+
+    Args:
+        jitter: in training, tokens are multiplied by noise from U(1 - jitter, 1 + jitter) before
+            they are scored (Switch, appendix).
+        temperature: logits are divided by it.
+    """
+
+    def __init__(self, jitter: float, temperature: float) -> None:
+        super().__init__()
+        if not 0 <= jitter < 1:
+            raise InvalidSetting(f"jitter must be in [0, 1), got {jitter}")
+        if not temperature > 0:
+            raise InvalidSetting(f"temperature must be above 0, got {temperature}")
+        self.jitter, self.temperature = jitter, temperature
+
+    @abstractmethod
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """(T, D) -> (T, E); x is in the precision to compute in."""
+
+    @final
+    def forward(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """(T, D) -> (T, E)."""
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        if self.jitter > 0 and self.training:
+            x = x * torch.empty_like(x).uniform_(1 - self.jitter, 1 + self.jitter)
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                logits = self.logits(x)
+        else:
+            logits = self.logits(x)
+        return logits if self.temperature == 1 else logits / self.temperature
+
+
+@final
+class LinearScores(Scores):
+    """One linear map from token to expert scores, without bias, N(0, 0.02).
+
+    Not zero: equal scores would send all tokens to the same K experts.
+    """
+
+    def __init__(
+        self, d_in: int, num_experts: int, *, jitter: float = 0.0, temperature: float = 1.0
+    ) -> None:
+        super().__init__(jitter, temperature)
+        self.linear = nn.Linear(d_in, num_experts, bias=False)
+        nn.init.normal_(self.linear.weight, std=0.02)
+
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """One matrix product."""
+        return F.linear(x, self.linear.weight.to(x.dtype))
+
+
+@final
+class MLPScores(Scores):
+    """Scores from one hidden ReLU layer; weights N(0, 0.1), biases 0, as in the source study."""
+
+    def __init__(
+        self,
+        d_in: int,
+        num_experts: int,
+        *,
+        hidden: int,
+        dropout: float,
+        jitter: float = 0.0,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(jitter, temperature)
+        if hidden < 1:
+            raise InvalidSetting(f"hidden of the router must be at least 1, got {hidden}")
+        check_dropout(dropout)
+        self.up, self.down = nn.Linear(d_in, hidden), nn.Linear(hidden, num_experts)
+        self.dropout = dropout
+        for layer in (self.up, self.down):
+            nn.init.normal_(layer.weight, std=0.1)
+            nn.init.zeros_(layer.bias)
+
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """D - hidden - E."""
+        hidden = F.relu(_linear(self.up, x))
+        return _linear(self.down, F.dropout(hidden, self.dropout, self.training))
+
+
+def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
