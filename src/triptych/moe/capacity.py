@@ -68,7 +68,7 @@ class Limited(Capacity):
             before = routing.gates.sum(dim=1, keepdim=True)
             after = gates.sum(dim=1, keepdim=True)
             gates = gates * torch.where(after > 0, before / after.clamp(min=1e-30), 1.0)
-        return replace(routing, gates=gates, kept=kept)
+        return replace(routing, gates=gates, kept=kept, wanted=routing.gates)
 
 
 def fitting(routing: Routing, priority: Float[Tensor, "T K"], room: int) -> Bool[Tensor, "T K"]:
