@@ -19,7 +19,9 @@ CONF = Path(__file__).parents[3] / "conf" / "model" / "balance"
 
 
 def _made(file: Path) -> Any:
-    return instantiate(OmegaConf.load(file))
+    settings: Any = OmegaConf.load(file)
+    settings.pop("defaults", None)  # of other groups
+    return instantiate(settings)
 
 
 LOSSES: dict[str, Loss] = {file.stem: _made(file) for file in sorted(CONF.glob("*.yaml"))}
