@@ -40,7 +40,7 @@ def balance_pressure(module: MoEModule, x: torch.Tensor, y: torch.Tensor) -> tor
     """
     logits, decisions = module.network(x)
     layers = (m for m in module.network.modules() if isinstance(m, MoE))
-    router = [p for layer in layers for p in layer.router.parameters()]
+    router = [p for layer in layers for p in layer.router.parameters() if p.requires_grad]
     balance = module.balance_coef * module.mean_balance(decisions)
     pull, task = (_norm(loss, router) for loss in (balance, F.cross_entropy(logits, y)))
     return torch.where(pull > 0, pull / task, 0.0)
