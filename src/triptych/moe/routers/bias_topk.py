@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Self, final
+from typing import final
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -70,7 +70,7 @@ class BiasTopK(TopKRouter, SelfBalancing):
         self.bias += self.speed * torch.sign(load.mean() - load)
         self.bias -= self.bias.mean()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "BiasTopK":
         # `.bfloat16()` must not round the bias: a step of 0.001 would be lost beside 0.5.
         exact = self.bias
         super()._apply(fn, recurse)
