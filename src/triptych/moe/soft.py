@@ -61,9 +61,9 @@ class SoftMoE(nn.Module):
         flat = self.scores(x.reshape(-1, width))
         logits = flat.view(batch, length, self.num_experts * self.slots)  # (B S N)
         inputs = mixtures(x, logits, valid).split(self.slots, dim=1)
-        answers = torch.cat(
-            [expert(part) for expert, part in zip(self.experts.each(), inputs, strict=True)], dim=1
-        )  # (B N O)
+        experts = zip(self.experts.each(), inputs, strict=True)
+        parts = [expert(rows.flatten(0, 1)) for expert, rows in experts]  # (B * slots, O)
+        answers = torch.cat([part.unflatten(0, (batch, self.slots)) for part in parts], dim=1)
         combine = torch.softmax(logits, dim=-1)
         if valid is not None:
             combine = torch.where(valid[..., None], combine, 0.0)
