@@ -35,7 +35,7 @@ def test_scores_are_cosines_times_a_learned_scale():
         router.scores.linear.weight.mul_(9)
     cosines = F.cosine_similarity(x[:, None], router.scores.linear.weight[None], dim=2)
     torch.testing.assert_close(router(x).logits, 7 * cosines)
-    assert float(SoftRouter(4, 3).scores.scale) == 1.0
+    assert SoftRouter(4, 3).scores.scale.item() == 1.0
 
 
 def test_no_experts_are_refused():

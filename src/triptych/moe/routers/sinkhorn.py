@@ -73,7 +73,5 @@ def column_potentials(
         rows = torch.log_softmax(logits - potentials, dim=1) + potentials
         if valid is not None:
             rows = torch.where(valid[:, None], rows, -torch.inf)
-        columns = torch.logsumexp(rows, dim=0)
-        # Without real tokens all sums are 0, and no column is above another.
-        potentials = torch.nan_to_num(columns - columns.max(), nan=0.0)
+        potentials = torch.logsumexp(rows, dim=0)
     return potentials
