@@ -66,6 +66,11 @@ class MoEModule(ClassifierModule):
         self._z_losses.append(z.detach())
         return loss + self.z_coef * z
 
+    def rehearse(self, x: Tensor) -> None:
+        """The panel's own losses too."""
+        _, decisions = self.network(x)
+        self.mean_balance(decisions)
+
     def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:
         """The balance loss without coefficient, averaged over layers."""
         losses = [self.balance(routing, self.statistics) for routing in decisions.values()]
