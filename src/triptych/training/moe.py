@@ -70,6 +70,11 @@ class MoEModule(ClassifierModule):
         self._routing_losses["z"].append(z.detach())
         return loss + self.z_coef * z.mean()
 
+    def rehearse(self, x: Tensor) -> None:
+        """The panel's own losses too."""
+        _, decisions = self.network(x)
+        self.mean_balance(decisions)
+
     def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:
         """The balance loss without coefficient, averaged over layers."""
         return self._by_layer(self.balance, decisions).mean()
