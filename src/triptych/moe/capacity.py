@@ -73,7 +73,7 @@ class Limited(Capacity):
             gates = gates * (
                 routing.gates.sum(dim=1, keepdim=True) / torch.where(after > 0, after, 1)
             )
-        return replace(routing, gates=gates, kept=kept)
+        return replace(routing, gates=gates, kept=kept, wanted=routing.gates)
 
 
 def room_per_expert(factor: float, routes: int, num_experts: int) -> int:
