@@ -3,6 +3,8 @@
 import hashlib
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -57,18 +59,19 @@ def build(announce: Callable[[str], None]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
             if not target.exists():
+                compiler = _compiler()
                 announce("compiling the fused CPU operator, once, for about 30 s")
-                _compile(target)
+                _compile(compiler, target)
     except OSError as error:
         raise BuildFailed(f"{type(error).__name__}: {error}") from error
     return target
 
 
-def _compile(target: Path) -> None:
+def _compile(compiler: list[str], target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         source, wanted = str(SOURCES / "operator.cpp"), ["-o", str(made)]
-        command = [*_compiler(), *_flags(), source, *_torch(), *wanted]
+        command = [*compiler, *_flags(), source, *_torch(), *wanted]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             lines = (line for line in done.stderr.splitlines() if "error" in line.lower())
@@ -78,7 +81,11 @@ def _compile(target: Path) -> None:
 
 
 def _compiler() -> list[str]:
-    return cpp_extension.get_cxx_compiler().split()
+    """The words of $CXX, or `c++`."""
+    words = shlex.split(cpp_extension.get_cxx_compiler())
+    if not words or shutil.which(words[0]) is None:
+        raise BuildFailed(f"no C++ compiler {' '.join(words)!r}: install g++ or set CXX")
+    return words
 
 
 def _flags() -> list[str]:
