@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from triptych.errors import IncompatibleSettings
 from triptych.moe import (
@@ -152,9 +153,7 @@ def test_activation_checkpointing_changes_nothing():
     grads = []
     for run in (
         lambda: fused_dispatch(x, all_to_all(6, 3), bank),
-        lambda: torch.utils.checkpoint.checkpoint(
-            fused_dispatch, x, all_to_all(6, 3), bank, use_reentrant=False
-        ),
+        lambda: checkpoint(fused_dispatch, x, all_to_all(6, 3), bank, use_reentrant=False),
     ):
         torch.manual_seed(1)
         grads.append(torch.autograd.grad(run().square().sum(), [x, *bank.parameters()]))
