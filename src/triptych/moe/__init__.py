@@ -12,16 +12,23 @@ from triptych.moe.balance.losses import (
 )
 from triptych.moe.balance.statistics import Average, global_batch, micro_batch
 from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
+from triptych.moe.dispatch.expert_parallel import ExpertParallel
 from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
 from triptych.moe.dispatch.reference import reference_dispatch
 from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
+from triptych.moe.experts.shardable import Shardable
 from triptych.moe.experts.shared import shared_mlp
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
+from triptych.moe.parallel.clip import clip_grad_norm
+from triptych.moe.parallel.groups import ExpertGroups, check_expert_ranks, expert_groups
+from triptych.moe.parallel.optimizer import own_optimizer_state, whole_optimizer_state
+from triptych.moe.parallel.shard import Sharding, check_shardable, shard_experts
+from triptych.moe.parallel.state import own_state, whole_state
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
@@ -35,6 +42,8 @@ __all__ = [
     "Dispatch",
     "Dropless",
     "ExpertBank",
+    "ExpertGroups",
+    "ExpertParallel",
     "Limited",
     "LinearScores",
     "MLPScores",
@@ -44,6 +53,8 @@ __all__ = [
     "Routing",
     "Scores",
     "SelfBalancing",
+    "Shardable",
+    "Sharding",
     "SoftmaxTopK",
     "Specialists",
     "StackedMLP",
@@ -54,6 +65,10 @@ __all__ = [
     "at_random",
     "by_position",
     "by_score",
+    "check_expert_ranks",
+    "check_shardable",
+    "clip_grad_norm",
+    "expert_groups",
     "global_batch",
     "grouped_dispatch",
     "gshard_loss",
@@ -62,11 +77,16 @@ __all__ = [
     "loop_dispatch",
     "micro_batch",
     "no_loss",
+    "own_optimizer_state",
+    "own_state",
     "padded_dispatch",
     "reference_dispatch",
     "sequence_loss",
+    "shard_experts",
     "shared_mlp",
     "squared_deviation_loss",
     "switch_loss",
+    "whole_optimizer_state",
+    "whole_state",
     "z_loss",
 ]
