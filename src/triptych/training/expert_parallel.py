@@ -9,7 +9,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from triptych.errors import IncompatibleSettings
+from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.moe import (
     Sharding,
     check_expert_ranks,
@@ -35,10 +35,18 @@ class ExpertParallelStrategy(DDPStrategy):
         expert_ranks: ranks that share one copy of the experts; None for all. With 4 devices and
             2, there are two copies.
         settings: of `DDPStrategy`.
+
+    Raises:
+        InvalidSetting: if expert_ranks is no number of ranks.
     """
 
     def __init__(self, expert_ranks: int | None = None, **settings: Any) -> None:
         super().__init__(**settings)
+        if expert_ranks is not None and (type(expert_ranks) is not int or expert_ranks < 1):
+            raise InvalidSetting(
+                f"trainer.strategy.expert_ranks={expert_ranks} must be a whole number of at least"
+                " 1, or null for all devices"
+            )
         self.expert_ranks = expert_ranks
         self._sharding: Sharding | None = None
 
