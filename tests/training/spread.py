@@ -17,15 +17,16 @@ CASES: dict[str, tuple[str, ...]] = {
 EPOCHS = 2
 
 
-def learn(case: str, file: Path, strategy: Any, epochs: int, since: Path | None = None) -> Any:
+def learn(
+    case: str, file: Path, strategy: Any, epochs: int, since: Path | None = None, devices: int = 2
+) -> Any:
     """Trains, writes a checkpoint, tests it; what was logged."""
     module, data = pair(*CASES[case])
-    devices = 1 if strategy == "auto" else 2
     runner = trainer(
         [BalancePressure()],
         max_epochs=epochs,
         strategy=strategy,
-        devices=devices,
+        devices=1 if strategy == "auto" else devices,
         precision="64-true",
         gradient_clip_val=0.05,
         accumulate_grad_batches=2 if case == "accumulation" else 1,
@@ -39,13 +40,17 @@ def learn(case: str, file: Path, strategy: Any, epochs: int, since: Path | None 
 
 
 class Spread:
-    """What each of two ranks does, beside checkpoints of one process in a folder."""
+    """What each of two or four ranks does, beside checkpoints of one process in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __call__(self, rank: int, world: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        if world == 4:
+            copies = ExpertParallelStrategy(expert_ranks=2)
+            file = self.folder / "specialists-copies.ckpt"
+            return learn("specialists", file, copies, EPOCHS, devices=4)
         for case in CASES:
             file = self.folder / f"{case}-spread.ckpt"
             found[case] = learn(case, file, ExpertParallelStrategy(), EPOCHS)

@@ -73,6 +73,15 @@ def unlike_batches(logged: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.slow
+def test_two_copies_of_spread_experts_learn_what_one_process_learns(
+    alone: Any, folder: Path, tmp_path: Path
+) -> None:
+    ranks = together(Spread(folder), 4, tmp_path)
+    same(folder / "specialists-copies.ckpt", folder / "specialists-alone.ckpt")
+    assert all(rank["held"] < alone["specialists"]["held"] for rank in ranks)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["adam", "specialists"])
 def test_a_checkpoint_of_one_process_goes_on_with_spread_experts(
     spread: list[Any], folder: Path, case: str

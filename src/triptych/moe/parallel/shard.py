@@ -66,7 +66,8 @@ def shard_experts(net: nn.Module, groups: ExpertGroups) -> Sharding:
                 alone.add(full)
             else:
                 rows[full] = own
-            parameter.register_hook(_mean_over_ranks(groups.replicas))
+            if parameter.requires_grad:
+                parameter.register_hook(_mean_over_ranks(groups.replicas))
     left = frozenset(names).difference(name for name, _ in net.named_parameters())
     return Sharding(groups, names, rows, frozenset(alone), left)
 
