@@ -29,26 +29,44 @@ from triptych.moe.parallel.groups import ExpertGroups, check_expert_ranks, exper
 from triptych.moe.parallel.optimizer import own_optimizer_state, whole_optimizer_state
 from triptych.moe.parallel.shard import Sharding, check_shardable, shard_experts
 from triptych.moe.parallel.state import own_state, whole_state
+from triptych.moe.routers.base import BaseAssignment
+from triptych.moe.routers.bias_topk import BiasTopK
+from triptych.moe.routers.expert_choice import ExpertChoice
+from triptych.moe.routers.gshard import GShardTop2
+from triptych.moe.routers.hash import HashTopK
+from triptych.moe.routers.noisy_topk import NoisyTopK
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
+from triptych.moe.routers.sigmoid import SigmoidTopK
+from triptych.moe.routers.sinkhorn import SinkhornTopK
+from triptych.moe.routers.soft import SoftRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
-from triptych.moe.scores import LinearScores, MLPScores, Scores
+from triptych.moe.scores import CosineScores, FrozenScores, LinearScores, MLPScores, Scores
+from triptych.moe.soft import SoftMoE
 
 __all__ = [
     "GELU",
     "Activation",
     "Average",
+    "BaseAssignment",
+    "BiasTopK",
     "Capacity",
+    "CosineScores",
     "DenseMLP",
     "Dispatch",
     "Dropless",
     "ExpertBank",
+    "ExpertChoice",
     "ExpertGroups",
     "ExpertParallel",
+    "FrozenScores",
+    "GShardTop2",
+    "HashTopK",
     "Limited",
     "LinearScores",
     "MLPScores",
     "MoE",
+    "NoisyTopK",
     "ReLU",
     "Router",
     "Routing",
@@ -56,6 +74,10 @@ __all__ = [
     "SelfBalancing",
     "Shardable",
     "Sharding",
+    "SigmoidTopK",
+    "SinkhornTopK",
+    "SoftMoE",
+    "SoftRouter",
     "SoftmaxTopK",
     "Specialists",
     "StackedMLP",

@@ -40,7 +40,7 @@ class BlockLinear(SparseLinear):
                 f"model/kernel=block: a layer of {self.d_out} x {self.d_in} has no whole blocks of"
                 f" {block}: take model/kernel=masked, or widths that {block} divides"
             )
-        tiles = mask.view(self.d_out // block, block, self.d_in // block, block).transpose(1, 2)
+        tiles = self._tiles(mask)
         live = tiles.flatten(2).any(dim=2)  # (block rows, block columns)
         if not torch.equal(live, tiles.flatten(2).all(dim=2)):
             raise IncompatibleSettings(
@@ -48,14 +48,14 @@ class BlockLinear(SparseLinear):
                 " take model/mask=block, or model/kernel=csr"
             )
         weight, bias = drawn(mask)
-        blocks = weight.view(tiles.shape[0], block, tiles.shape[1], block).permute(0, 2, 3, 1)
+        blocks = self._tiles(weight).transpose(2, 3)
         self.values, self.bias = nn.Parameter(blocks[live].contiguous()), nn.Parameter(bias)
         starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64)
         starts[1:] = live.sum(dim=1).cumsum(0)
         self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
         self.register_buffer("starts", starts)
 
-    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
         values = self.values
         if torch.is_autocast_enabled(x.device.type):
@@ -68,11 +68,29 @@ class BlockLinear(SparseLinear):
     @property
     def mask(self) -> Bool[Tensor, "O D"]:
         """Made from the indices."""
-        return self._spread(torch.ones_like(self.values, dtype=torch.bool))
+        return self.spread(torch.ones_like(self.values)) > 0
 
-    def matrix(self) -> Float[Tensor, "O D"]:
-        """Made from the blocks."""
-        return self._spread(self.values.detach())
+    @property
+    def weights(self) -> nn.Parameter:
+        """The blocks (N, block, block)."""
+        return self.values
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Each block to its place."""
+        shape = (self.d_out // self.block, self.d_in // self.block, self.block, self.block)
+        dense = laid_out.new_zeros(shape)
+        dense[self._row_of_each(), self.columns] = laid_out.transpose(1, 2)
+        return dense.transpose(1, 2).reshape(self.d_out, self.d_in)
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """The blocks that exist."""
+        return self._tiles(dense)[self._row_of_each(), self.columns].transpose(1, 2)
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """Refused: no rule moves whole blocks."""
+        raise IncompatibleSettings(
+            "model/kernel=block keeps its blocks: take model/rule=static, or model/kernel=masked"
+        )
 
     @property
     def nonzeros(self) -> int:
@@ -89,12 +107,12 @@ class BlockLinear(SparseLinear):
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
 
-    def _spread(self, values: Tensor) -> Tensor:
-        rows = torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
-        shape = (self.d_out // self.block, self.d_in // self.block, self.block, self.block)
-        dense = values.new_zeros(shape)
-        dense[rows, self.columns] = values.transpose(1, 2)
-        return dense.transpose(1, 2).reshape(self.d_out, self.d_in)
+    def _row_of_each(self) -> Tensor:
+        return torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
+
+    def _tiles(self, dense: Tensor) -> Tensor:
+        rows, columns = self.d_out // self.block, self.d_in // self.block
+        return dense.view(rows, self.block, columns, self.block).transpose(1, 2)
 
 
 class _Product(torch.autograd.Function):

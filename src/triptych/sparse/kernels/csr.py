@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
 from triptych.sparse.kernels.precision import without_autocast
 from triptych.types import Cost
@@ -72,7 +73,7 @@ class CSRLinear(SparseLinear):
         self._transpose()
         self.register_load_state_dict_post_hook(lambda module, _: module._transpose())
 
-    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
         with without_autocast(x):
             flat = x.reshape(x.shape[:-1].numel(), self.d_in).to(self.values.dtype)
@@ -85,11 +86,34 @@ class CSRLinear(SparseLinear):
     @property
     def mask(self) -> Bool[Tensor, "O D"]:
         """Made from the indices."""
-        return self._spread(torch.ones_like(self.values, dtype=torch.bool))
+        return self.spread(torch.ones_like(self.values)) > 0
 
-    def matrix(self) -> Float[Tensor, "O D"]:
-        """Made from the values."""
-        return self._spread(self.values.detach())
+    @property
+    def weights(self) -> nn.Parameter:
+        """The values (Z), row by row."""
+        return self.values
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Each value to its place."""
+        dense = laid_out.new_zeros(self.d_out, self.d_in)
+        dense[self._row_of_each(), self.columns.long()] = laid_out
+        return dense
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """The places that exist."""
+        return dense[self._row_of_each(), self.columns.long()]
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """A mask with as many weights as before."""
+        rows = rows_of(mask)
+        if len(rows.columns) != self.nonzeros:
+            raise IncompatibleSettings(
+                "model/kernel=csr holds a fixed number of weights, and this rule changes it:"
+                " take model/kernel=masked"
+            )
+        self.columns.copy_(rows.columns)
+        self.starts.copy_(rows.starts)
+        self._transpose()
 
     @property
     def nonzeros(self) -> int:
@@ -114,11 +138,6 @@ class CSRLinear(SparseLinear):
 
     def _row_of_each(self) -> Tensor:
         return torch.repeat_interleave(self.starts.diff(), output_size=self.nonzeros)
-
-    def _spread(self, values: Tensor) -> Tensor:
-        dense = values.new_zeros(self.d_out, self.d_in)
-        dense[self._row_of_each(), self.columns.long()] = values
-        return dense
 
     def _transpose(self) -> None:
         rows, device = self._row_of_each(), self.columns.device

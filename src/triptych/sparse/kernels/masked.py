@@ -27,11 +27,11 @@ class MaskedLinear(SparseLinear):
 
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
         super().__init__()
-        self.register_buffer("live", mask)
+        self.register_buffer("live", mask.clone())
         weight, bias = drawn(mask)
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
 
-    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
         return F.linear(x, torch.where(self.live, self.weight, 0.0), self.bias)
 
@@ -40,9 +40,22 @@ class MaskedLinear(SparseLinear):
         """The buffer itself."""
         return self.live
 
-    def matrix(self) -> Float[Tensor, "O D"]:
-        """The masked weight."""
-        return torch.where(self.live, self.weight.detach(), 0.0)
+    @property
+    def weights(self) -> nn.Parameter:
+        """The whole matrix (O, D)."""
+        return self.weight
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Masked."""
+        return torch.where(self.live, laid_out, 0.0)
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """Masked."""
+        return torch.where(self.live, dense, 0.0)
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """Any mask."""
+        self.live.copy_(mask)
 
     @property
     def nonzeros(self) -> int:
