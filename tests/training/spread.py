@@ -12,7 +12,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "adam": MODEL,
     "momentum": (*MODEL, "optimizer=sgd", "model.lr=0.1"),
     "specialists": (*MODEL, "model/experts=specialists"),
-    "accumulation": MODEL,
+    "accumulation": (*MODEL, "model/router=bias_topk"),
 }
 EPOCHS = 2
 
