@@ -87,10 +87,10 @@ def test_room_for_all_tokens_drops_nothing(decision, priority, again):
 
 @pytest.mark.parametrize(
     ("factor", "routes", "experts", "room"),
-    # In floating point the first two are a little above 11 and 7.
+    # In floating point the first two are a little above 33 and 55.
     [
-        (1.1, 30, 3, 11),
-        (1.4, 5, 1, 7),
+        (1.1, 90, 3, 33),
+        (1.1, 100, 2, 55),
         (1.25, 5, 4, 2),
         (1.0, 8, 4, 2),
         (1.0, 9, 4, 3),

@@ -12,7 +12,9 @@ from triptych.moe.balance.losses import (
 )
 from triptych.moe.balance.statistics import Average, global_batch, micro_batch
 from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
+from triptych.moe.dispatch.auto import auto_dispatch
 from triptych.moe.dispatch.expert_parallel import ExpertParallel
+from triptych.moe.dispatch.fused import fused_dispatch
 from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
@@ -36,6 +38,12 @@ from triptych.moe.routers.gshard import GShardTop2
 from triptych.moe.routers.hash import HashTopK
 from triptych.moe.routers.noisy_topk import NoisyTopK
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
+from triptych.moe.routers.selection import (
+    Selection,
+    auto_softmax_topk,
+    fused_softmax_topk,
+    softmax_topk,
+)
 from triptych.moe.routers.sigmoid import SigmoidTopK
 from triptych.moe.routers.sinkhorn import SinkhornTopK
 from triptych.moe.routers.soft import SoftRouter
@@ -71,6 +79,7 @@ __all__ = [
     "Router",
     "Routing",
     "Scores",
+    "Selection",
     "SelfBalancing",
     "Shardable",
     "Sharding",
@@ -86,12 +95,16 @@ __all__ = [
     "TopKSoftmax",
     "UnnormalisedTopK",
     "at_random",
+    "auto_dispatch",
+    "auto_softmax_topk",
     "by_position",
     "by_score",
     "check_expert_ranks",
     "check_shardable",
     "clip_grad_norm",
     "expert_groups",
+    "fused_dispatch",
+    "fused_softmax_topk",
     "global_batch",
     "grouped_dispatch",
     "gshard_loss",
@@ -108,6 +121,7 @@ __all__ = [
     "same_total",
     "sequence_loss",
     "shard_experts",
+    "softmax_topk",
     "squared_deviation_loss",
     "switch_loss",
     "whole_optimizer_state",

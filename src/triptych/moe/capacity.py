@@ -79,10 +79,10 @@ class Limited(Capacity):
 def room_per_expert(factor: float, routes: int, num_experts: int) -> int:
     """`ceil(factor * routes / E)`, exactly as the factor is written.
 
-    In floating point 1.1 * 30 / 3 is a little more than 11, and one more route would find room.
+    In floating point 1.1 * 90 / 3 is a little more than 33, and one more route would find room.
 
-    >>> room_per_expert(1.1, 30, 3), room_per_expert(1.25, 5, 4)
-    (11, 2)
+    >>> room_per_expert(1.1, 90, 3), room_per_expert(1.25, 5, 4)
+    (33, 2)
     """
     return math.ceil(Fraction(str(factor)) * routes / num_experts)
 
