@@ -37,8 +37,8 @@ def choose(
 ) -> tuple[Callable[[Tensor, Routing, ExpertBank], Tensor], str]:
     """The dispatch, and a line that names it and says why.
 
-    On the CPU the fused operator for small experts if it has been compiled, else the loop. On CUDA the grouped product in
-    bfloat16, the one precision in which it is a single kernel.
+    On the CPU the fused operator for small experts if it has been compiled, else the loop. On CUDA
+    the grouped product in bfloat16, the one precision in which it is a single kernel.
     """
     if not isinstance(experts, StackedMLP):
         return loop_dispatch, "dispatch loop: the experts differ"
