@@ -16,6 +16,7 @@ from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
 from triptych.moe.dispatch.reference import reference_dispatch
+from triptych.moe.dispatch.triton.dispatch import triton_dispatch
 from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.dense import DenseMLP, same_active, same_total
@@ -70,5 +71,6 @@ __all__ = [
     "sequence_loss",
     "squared_deviation_loss",
     "switch_loss",
+    "triton_dispatch",
     "z_loss",
 ]

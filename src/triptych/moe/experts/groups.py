@@ -28,3 +28,9 @@ class Groups:
     def ends(self) -> Int[Tensor, " E"]:
         """Where each group ends, as `torch.nn.functional.grouped_mm` wants it."""
         return self.counts.cumsum(0).to(torch.int32)
+
+    def owners(self, rows: int) -> Int[Tensor, " N"]:
+        """The expert of each row; the last one for rows of no group. Does not wait."""
+        row = torch.arange(rows, device=self.ends.device, dtype=torch.int32)
+        after = torch.searchsorted(self.ends, row, right=True)
+        return after.clamp(max=len(self.counts) - 1)
