@@ -19,7 +19,7 @@ def mean_over_tokens(
 ) -> Float[Tensor, " E"]:
     """The mean over real tokens; over ranks, each rank's part of it (its mean over ranks is it)."""
     if routing.valid is None:
-        tokens = torch.tensor(float(len(values)), dtype=values.dtype, device=values.device)
+        tokens = values.new_full((), len(values))  # not torch.tensor: on CUDA its copy waits
         total = values.sum(dim=0)
     else:
         tokens = routing.valid.sum().to(values.dtype)

@@ -16,7 +16,7 @@ class WeightedExperts(torch.autograd.Function):
     """`y_t = sum_k W2_e (gate_tk * activation(W1_e x_t + b1_e) * factors)`, e the expert of (t, k).
 
     The gate comes before the second layer, so backward needs no answer of an expert: the gradient
-    of a gate is the product of its hidden units with theirs (as in SonicMoE, arXiv 2512.14080).
+    of a gate is the product of its hidden units with theirs (SonicMoE, arXiv 2512.14080).
     Of the N-row tensors only the first layer's output is kept; the others are made again. Every
     sum over rows is one program's, in fixed order: no atomic additions.
 

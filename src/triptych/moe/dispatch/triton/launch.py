@@ -3,9 +3,9 @@
 Every function here imports the kernels when it is called, as triton need not be installed.
 """
 
-from collections.abc import Iterator
-from typing import Any, final
+from typing import final
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -103,17 +103,16 @@ class Gate:
         gate_kernel[grid](*self.pointers, gated, **self.constants)
         return gated
 
-    def backward(self, for_gated: Float[Tensor, "N F"]) -> Iterator[Tensor]:
+    def backward(self, for_gated: Float[Tensor, "N F"]) -> tuple[Tensor, Tensor, Tensor]:
         """What `forward` gave, and the gradients of hidden and gates (0 where no route runs)."""
         from triptych.moe.dispatch.triton.kernels import gate_backward_kernel
 
-        new: tuple[Any, ...] = (
-            self.hidden.new_empty(for_gated.shape),
-            self.hidden.new_empty(self.hidden.shape),
-            self.gates.new_zeros(self.gates.shape),
+        gated, for_hidden = torch.empty_like(for_gated), torch.empty_like(self.hidden)
+        for_gates = torch.zeros_like(self.gates)
+        gate_backward_kernel[(len(gated),)](
+            *self.pointers, for_gated, gated, for_hidden, for_gates, **self.constants
         )
-        gate_backward_kernel[(len(for_gated),)](*self.pointers, for_gated, *new, **self.constants)
-        return iter(new)
+        return gated, for_hidden, for_gates
 
 
 def kernel_name(activation: Activation) -> str | None:

@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from triptych.errors import IncompatibleSettings
+from triptych.moe import GELU, ReLU, SwiGLU, grouped_dispatch
+
+from .stacked_cases import Case, check_agreement, outcome
+
+
+@pytest.fixture
+def poison() -> Iterator[None]:
+    """New memory is full of NaN: what nobody wrote cannot be taken for a number."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_poisoned_memory_is_where_rows_belong_to_no_group(poison):
+    """Else the tests below could not fail."""
+    x = torch.ones(6, 8, requires_grad=True)
+    y = F.grouped_mm(x, torch.ones(2, 8, 8), offs=torch.tensor([1, 4], dtype=torch.int32))
+    y.backward(torch.ones_like(y))
+    assert x.grad is not None
+    for rows in (y, x.grad):
+        assert rows[4:].isnan().all()
+        assert not rows[:4].isnan().any()
+
+
+@pytest.mark.parametrize("runs", ["all", "some", "none"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", [ReLU, GELU, SwiGLU])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_grouped_products_agree_with_the_reference_in_outputs_and_all_gradients(
+    dtype, activation, bias, runs, poison
+):
+    case = Case(activation=activation, bias=bias, runs=runs)
+    check_agreement(grouped_dispatch, case, dtype, "cpu")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(tokens=0),
+        Case(tokens=1, experts=6),
+        Case(top_k=1, one_expert=True),
+        Case(experts=1, top_k=1),
+        Case(top_k=4),
+        Case(tokens=1, top_k=1, runs="none"),
+    ],
+)
+def test_grouped_products_agree_at_the_edges(case, poison):
+    check_agreement(grouped_dispatch, case, torch.float32, "cpu")
+
+
+def test_grouped_products_take_expanded_gradients():
+    for bias in (True, False):
+        check_agreement(grouped_dispatch, Case(bias=bias), torch.float32, "cpu", torch.sum)
+
+
+def test_under_autocast_grouped_products_compute_in_its_precision():
+    case = Case(activation=SwiGLU, runs="some")
+
+    def autocast(x, routing, experts):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = grouped_dispatch(x, routing, experts)
+        assert y.dtype == torch.bfloat16
+        return y.float()
+
+    ours, exact = (outcome(d, case, torch.float32, "cpu") for d in (autocast, grouped_dispatch))
+    for name, value in exact.items():
+        assert 0 < (ours[name] - value).norm() < 2e-2 * value.norm(), name
+
+
+def test_what_grouped_products_cannot_take_is_refused_with_the_remedy():
+    with pytest.raises(IncompatibleSettings, match="take model/dispatch=loop"):
+        outcome(grouped_dispatch, Case(), torch.double, "cpu")
+    with pytest.raises(IncompatibleSettings, match="width 12 .* no multiple of 16 bytes"):
+        outcome(grouped_dispatch, Case(hidden=12), torch.bfloat16, "cpu")
