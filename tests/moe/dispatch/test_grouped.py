@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
 from triptych.moe import GELU, ReLU, SwiGLU, grouped_dispatch
+from triptych.moe.dispatch.grouped import grouped_linear
+from triptych.moe.experts.groups import Groups
 
 from .stacked_cases import Case, check_agreement, outcome
 
@@ -56,8 +58,13 @@ def test_grouped_products_agree_at_the_edges(case, poison):
 
 
 def test_grouped_products_take_expanded_gradients():
-    for bias in (True, False):
-        check_agreement(grouped_dispatch, Case(bias=bias), torch.float32, "cpu", torch.sum)
+    """`grouped_mm` alone refuses them."""
+    groups = Groups(torch.tensor([2, 0, 1]))
+    for bias in (None, torch.ones(3, 8)):
+        rows, weight = torch.ones(3, 8, requires_grad=True), torch.ones(3, 8, 8)
+        grouped_linear(rows, weight, bias, groups).sum().backward()
+        torch.testing.assert_close(rows.grad, torch.full((3, 8), 8.0))
+    check_agreement(grouped_dispatch, Case(), torch.float32, "cpu", torch.sum)
 
 
 def test_under_autocast_grouped_products_compute_in_its_precision():
@@ -77,5 +84,5 @@ def test_under_autocast_grouped_products_compute_in_its_precision():
 def test_what_grouped_products_cannot_take_is_refused_with_the_remedy():
     with pytest.raises(IncompatibleSettings, match="take model/dispatch=loop"):
         outcome(grouped_dispatch, Case(), torch.double, "cpu")
-    with pytest.raises(IncompatibleSettings, match="width 12 .* no multiple of 16 bytes"):
+    with pytest.raises(IncompatibleSettings, match=r"width 12 .* no multiple of 16 bytes"):
         outcome(grouped_dispatch, Case(hidden=12), torch.bfloat16, "cpu")

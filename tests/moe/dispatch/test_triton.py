@@ -71,25 +71,22 @@ def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch):
 
 def test_without_triton_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
-    with pytest.raises(IncompatibleSettings, match="triton is not installed.*grouped or loop"):
+    with pytest.raises(IncompatibleSettings, match=r"triton is not installed.*grouped or loop"):
         run_once(Case(), "cpu")
 
 
 @needs_triton
 def test_without_a_gpu_the_remedy_is_named():
-    with pytest.raises(IncompatibleSettings, match="needs a CUDA device.*cpu.*grouped or loop"):
+    with pytest.raises(IncompatibleSettings, match=r"needs a CUDA device.*cpu.*grouped or loop"):
         run_once(Case(), "cpu")
 
 
 def test_what_kernels_cannot_take_is_refused():
+    case = Case()
+    x, gates = case.x(torch.float32, "cpu"), case.gates(torch.float32, "cpu")
+    experts = Specialists(case.experts, case.width, case.out, d_hidden=8, dropout=0.0)
     with pytest.raises(IncompatibleSettings, match="Specialists differ"):
-        case = Case()
-        routing = case.routing(case.gates(torch.float32, "cpu"))
-        triton_dispatch(
-            case.x(torch.float32, "cpu"),
-            routing,
-            Specialists(case.experts, case.width, case.out, d_hidden=8, dropout=0.0),
-        )
+        triton_dispatch(x, case.routing(gates), experts)
     with pytest.raises(IncompatibleSettings, match="width 12"):
         run_once(Case(hidden=12, bias=False), "cpu", torch.bfloat16)
 
@@ -116,6 +113,7 @@ def test_a_gpu_does_all_that_the_interpreter_does(monkeypatch):
     checks.computes_in_the_precision_of_autocast("cuda")
     checks.keeps_one_tensor_of_n_rows_for_backward("cuda")
     checks.gives_no_gradient_to_what_is_frozen("cuda")
+    checks.shows_a_nan_of_the_tokens("cuda")
     checks.agrees_with_dropout_that_drops_whole_columns("cuda", monkeypatch)
 
 
@@ -126,10 +124,9 @@ class Step:
         bank = Case(width=64, out=64, dropout=0.1).bank(torch.bfloat16, "cuda")
         self.moe = MoE(SoftmaxTopK(64, 4, top_k=2).cuda(), bank, dispatch)
         self.x = torch.randn(256, 64, device="cuda", dtype=torch.bfloat16)
-        self.valid = torch.ones(256, dtype=torch.bool, device="cuda")
 
     def __call__(self) -> Tensor:
-        y, routing = self.moe(self.x, self.valid)
+        y, routing = self.moe(self.x)
         loss = y.float().square().mean() + switch_loss(routing) + z_loss(routing)
         loss.backward()
         return loss.detach()
@@ -145,9 +142,9 @@ on_hopper = pytest.mark.skipif(no_fast_product(), reason="grouped_mm waits on th
 @needs_gpu
 @on_hopper
 @pytest.mark.gpu
-@pytest.mark.parametrize("dispatch", [triton_dispatch, grouped_dispatch])
-def test_a_step_on_a_gpu_never_waits_for_the_device(dispatch):
-    step = Step(dispatch)
+@pytest.mark.parametrize("way", [triton_dispatch, grouped_dispatch])
+def test_a_step_on_a_gpu_never_waits_for_the_device(way):
+    step = Step(way)
     step()  # compiles kernels
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")

@@ -98,3 +98,13 @@ def gives_no_gradient_to_what_is_frozen(device: str) -> None:
     routing = case.routing(case.gates(torch.float32, device))
     triton_dispatch(x, routing, bank).sum().backward()
     assert {n for n, p in bank.named_parameters() if p.grad is not None} == {"down_bias"}
+
+
+def shows_a_nan_of_the_tokens(device: str) -> None:
+    """A run that diverged must be seen, and no token may be harmed by another."""
+    case = Case()
+    x = case.x(torch.float32, device)
+    x[2] = torch.nan
+    routing = case.routing(case.gates(torch.float32, device))
+    y = triton_dispatch(x, routing, case.bank(torch.float32, device))
+    assert y.isnan().any(dim=1).nonzero().flatten().tolist() == [2]

@@ -38,6 +38,7 @@ class WeightedExperts(torch.autograd.Function):
         order: Order,
         activation: str,
     ) -> Tensor:
+        """(T, O)."""
         hidden = _grouped(spread(x, order), up.transpose(1, 2), order)
         gates = gates.contiguous()
         gate = Gate(activation, order, experts, hidden, up_bias, factors, gates)
@@ -51,6 +52,7 @@ class WeightedExperts(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
+        """Gradients of the first five inputs."""
         x, gates, up, up_bias, down, factors, experts, hidden = ctx.saved_tensors
         order: Order = ctx.order
         for_x, _, for_up, for_up_bias, for_down, *_ = ctx.needs_input_grad
