@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -86,3 +88,35 @@ def test_what_grouped_products_cannot_take_is_refused_with_the_remedy():
         outcome(grouped_dispatch, Case(), torch.double, "cpu")
     with pytest.raises(IncompatibleSettings, match=r"width 12 .* no multiple of 16 bytes"):
         outcome(grouped_dispatch, Case(hidden=12), torch.bfloat16, "cpu")
+
+
+ONE_GRAPH = """
+import torch
+from triptych.moe import MoE, SoftmaxTopK, StackedMLP, SwiGLU, grouped_dispatch, switch_loss
+
+experts = StackedMLP(4, 16, 8, d_hidden=24, activation=SwiGLU).bfloat16()
+moe = MoE(SoftmaxTopK(16, 4, top_k=2), experts, grouped_dispatch)
+x = torch.randn(7, 16).bfloat16()
+
+def forward(valid):
+    y, routing = moe(x, valid)
+    return y.float().square().sum() + switch_loss(routing)
+
+def outcome(run, valid):
+    moe.zero_grad()
+    loss = run(valid)
+    loss.backward()
+    return [loss.detach(), *(p.grad for p in moe.parameters())]
+
+compiled = torch.compile(forward, backend="aot_eager", fullgraph=True)
+for valid in (None, torch.arange(7) != 1):
+    torch.testing.assert_close(outcome(compiled, valid), outcome(forward, valid))
+"""
+
+
+@pytest.mark.slow
+def test_a_layer_with_grouped_products_compiles_into_one_graph():
+    """In a process of its own: the shape checks of the tests cannot be compiled."""
+    command = [sys.executable, "-c", ONE_GRAPH]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]

@@ -24,7 +24,7 @@ def spread(x: Float[Tensor, "T D"], order: Order) -> Float[Tensor, "N D"]:
     ends = order.groups.ends
     block = _block(width)
     grid = (len(rows), -(-width // block))
-    spread_kernel[grid](
+    spread_kernel[grid](  # pyright: ignore[reportIndexIssue]
         x.contiguous(), order.token, ends, rows, len(ends), width, block, **_warps(block)
     )
     return rows
@@ -40,7 +40,7 @@ def collect(rows: Float[Tensor, "N D"], order: Order) -> Float[Tensor, "T D"]:
     ends = order.groups.ends
     block = _block(width)
     grid = (tokens, -(-width // block))
-    collect_kernel[grid](
+    collect_kernel[grid](  # pyright: ignore[reportIndexIssue]
         rows, order.place, ends, out, len(ends), top_k, width, block, **_warps(block)
     )
     return out
@@ -100,7 +100,9 @@ class Gate:
 
         gated = self.hidden.new_empty(len(self.hidden), self.units)
         grid = (len(gated), -(-self.units // self.block))
-        gate_kernel[grid](*self.pointers, gated, **self.constants)
+        gate_kernel[grid](  # pyright: ignore[reportIndexIssue]
+            *self.pointers, gated, **self.constants
+        )
         return gated
 
     def backward(self, for_gated: Float[Tensor, "N F"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,7 +111,7 @@ class Gate:
 
         gated, for_hidden = torch.empty_like(for_gated), torch.empty_like(self.hidden)
         for_gates = torch.zeros_like(self.gates)
-        gate_backward_kernel[(len(gated),)](
+        gate_backward_kernel[(len(gated),)](  # pyright: ignore[reportIndexIssue]
             *self.pointers, for_gated, gated, for_hidden, for_gates, **self.constants
         )
         return gated, for_hidden, for_gates
