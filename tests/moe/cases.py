@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any
 
 import torch
+from hydra.utils import get_object
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from triptych.moe import (
@@ -18,9 +20,12 @@ from triptych.moe import (
     SoftmaxTopK,
     Specialists,
     StackedMLP,
+    TopKRouter,
     loop_dispatch,
 )
 from triptych.types import Cost
+
+from ..composed import CONF
 
 BANKS: tuple[type[StackedMLP] | type[Specialists], ...] = (StackedMLP, Specialists)
 
@@ -107,3 +112,23 @@ class Probe(ExpertBank):
 
     def costs(self) -> list[Cost]:
         return [Cost()] * self.experts
+
+
+def reading_logits(router: TopKRouter) -> TopKRouter:
+    """The router with scores that are its input: tokens (T, E) are the logits."""
+    assert isinstance(router.scores, LinearScores)
+    with torch.no_grad():
+        router.scores.linear.weight.copy_(torch.eye(len(router.scores.linear.weight)))
+    return router.double()
+
+
+def rows(*values: Sequence[float]) -> Tensor:
+    """Tokens by hand, in double precision."""
+    return torch.tensor(values, dtype=torch.double)
+
+
+DISPATCHES: dict[str, Callable[[Tensor, Routing, ExpertBank], Tensor]] = {
+    file.stem: get_object(OmegaConf.load(file)["_target_"])
+    for file in sorted((CONF / "model" / "dispatch").glob("*.yaml"))
+}
+"""Every dispatch that a user can name: a new one is tested by being there."""

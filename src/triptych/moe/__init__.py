@@ -12,6 +12,8 @@ from triptych.moe.balance.losses import (
 )
 from triptych.moe.balance.statistics import Average, global_batch, micro_batch
 from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
+from triptych.moe.dispatch.auto import auto_dispatch
+from triptych.moe.dispatch.fused import fused_dispatch
 from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
@@ -23,29 +25,58 @@ from triptych.moe.experts.dense import DenseMLP, same_active, same_total
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
+from triptych.moe.routers.base import BaseAssignment
+from triptych.moe.routers.bias_topk import BiasTopK
+from triptych.moe.routers.expert_choice import ExpertChoice
+from triptych.moe.routers.gshard import GShardTop2
+from triptych.moe.routers.hash import HashTopK
+from triptych.moe.routers.noisy_topk import NoisyTopK
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
+from triptych.moe.routers.selection import (
+    Selection,
+    auto_softmax_topk,
+    fused_softmax_topk,
+    softmax_topk,
+)
+from triptych.moe.routers.sigmoid import SigmoidTopK
+from triptych.moe.routers.sinkhorn import SinkhornTopK
+from triptych.moe.routers.soft import SoftRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
-from triptych.moe.scores import LinearScores, MLPScores, Scores
+from triptych.moe.scores import CosineScores, FrozenScores, LinearScores, MLPScores, Scores
+from triptych.moe.soft import SoftMoE
 
 __all__ = [
     "GELU",
     "Activation",
     "Average",
+    "BaseAssignment",
+    "BiasTopK",
     "Capacity",
+    "CosineScores",
     "DenseMLP",
     "Dispatch",
     "Dropless",
     "ExpertBank",
+    "ExpertChoice",
+    "FrozenScores",
+    "GShardTop2",
+    "HashTopK",
     "Limited",
     "LinearScores",
     "MLPScores",
     "MoE",
+    "NoisyTopK",
     "ReLU",
     "Router",
     "Routing",
     "Scores",
+    "Selection",
     "SelfBalancing",
+    "SigmoidTopK",
+    "SinkhornTopK",
+    "SoftMoE",
+    "SoftRouter",
     "SoftmaxTopK",
     "Specialists",
     "StackedMLP",
@@ -54,8 +85,12 @@ __all__ = [
     "TopKSoftmax",
     "UnnormalisedTopK",
     "at_random",
+    "auto_dispatch",
+    "auto_softmax_topk",
     "by_position",
     "by_score",
+    "fused_dispatch",
+    "fused_softmax_topk",
     "global_batch",
     "grouped_dispatch",
     "gshard_loss",
@@ -69,6 +104,7 @@ __all__ = [
     "same_active",
     "same_total",
     "sequence_loss",
+    "softmax_topk",
     "squared_deviation_loss",
     "switch_loss",
     "triton_dispatch",

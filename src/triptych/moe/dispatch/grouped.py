@@ -26,7 +26,9 @@ def grouped_dispatch(
 ) -> Float[Tensor, "T O"]:
     """`torch.nn.functional.grouped_mm` for both layers: on CUDA one kernel for all experts.
 
-    Shapes depend on the shape of x alone, and nothing here waits for the device.
+    Shapes depend on the shape of x alone, and nothing here waits for the device. `grouped_mm`
+    itself waits where it is no single kernel: in other precisions than bfloat16, or on other GPUs than those
+    of compute capability 9 and 10.
 
     Raises:
         IncompatibleSettings: if the experts are not stacked, or their widths or precision are not
@@ -74,7 +76,7 @@ def sum_by_group(rows: Float[Tensor, "N W"], groups: Groups) -> Float[Tensor, "E
 
 
 def compute_type(x: Tensor, bank: StackedMLP) -> torch.dtype:
-    """The precision of both layers: `grouped_mm` does not know autocast, so it is asked here."""
+    """The precision of the products: `grouped_mm` does not know autocast, so it is asked here."""
     if torch.is_autocast_enabled(x.device.type):
         return torch.get_autocast_dtype(x.device.type)
     return torch.promote_types(x.dtype, bank.up.dtype)

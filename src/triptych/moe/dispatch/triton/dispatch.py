@@ -25,10 +25,9 @@ def triton_dispatch(
     """On CUDA: rows gathered, activated and weighted, and summed by one kernel each, products by
     `torch.nn.functional.grouped_mm`.
 
-    Shapes depend on the shape of x alone, and the host never waits for the device, neither
-    forward nor backward, as far as `grouped_mm` does not: on CUDA it does not in bfloat16 on
-    compute capability 9.0 or 10.0, but elsewhere and in other precisions it may run one product
-    for each group and wait for their sizes.
+    Shapes depend on the shape of x alone, and nothing here waits for the device, neither forward
+    nor backward. `grouped_mm` itself waits where it is no single kernel: in other precisions than
+    bfloat16, or on other GPUs than those of compute capability 9 and 10.
 
     Raises:
         IncompatibleSettings: if the experts are not stacked or of a width, precision or activation
