@@ -27,8 +27,8 @@ def grouped_dispatch(
     """`torch.nn.functional.grouped_mm` for both layers: on CUDA one kernel for all experts.
 
     Shapes depend on the shape of x alone, and nothing here waits for the device. `grouped_mm`
-    itself waits where it is no single kernel: in other precisions than bfloat16, or on other GPUs than those
-    of compute capability 9 and 10.
+    itself waits where it is no single kernel: in other precisions than bfloat16, or on other GPUs
+    than those of compute capability 9 and 10.
 
     Raises:
         IncompatibleSettings: if the experts are not stacked, or their widths or precision are not
