@@ -88,6 +88,15 @@ def test_an_interruption_is_recorded_and_ends_all_processes(
     wait_until_none_survives(mark)
 
 
+def test_spread_experts_are_interrupted_as_copies_are(commands: Commands) -> None:
+    spread = ("model=moe", "trainer=expert_parallel", "trainer.devices=2")
+    ended, err, folder, mark = stopped(commands, press_ctrl_c, *spread)
+    assert (ended, err.splitlines()[-1]) == (130, "interrupted")
+    assert "Traceback" not in err
+    assert read(folder / "result.json").status == "interrupted"
+    wait_until_none_survives(mark)
+
+
 def test_ranks_do_not_outlive_a_killed_rank_0(commands: Commands) -> None:
     _, _, _, mark = stopped(commands, kill, "trainer.devices=2")
     wait_until_none_survives(mark)

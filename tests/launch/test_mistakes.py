@@ -37,6 +37,16 @@ REFUSED = [
     (["data.n_train=0"], "n_train"),
     (["data.batch_size=127", "trainer.devices=2"], "data.batch_size=127 cannot be divided over 2"),
     (["data.batch_size=0"], "data.batch_size=0 must be at least 1"),
+    (["trainer=expert_parallel", "trainer.devices=2"], "the model has no experts to spread"),
+    (
+        ["model=moe", "model.num_experts=7", "trainer=expert_parallel", "trainer.devices=2"],
+        "num_experts=7 cannot be divided over 2 ranks: take a multiple of 2",
+    ),
+    (["trainer=expert_parallel", "trainer.strategy.expert_ranks=2"], "expert_ranks=2: 1 devices"),
+    (
+        ["trainer=expert_parallel", "trainer.strategy.expert_ranks=all"],
+        "trainer.strategy.expert_ranks=all must be a whole number of at least 1, or null",
+    ),
     (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
     (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),
     (["trainer.devices=0"], "trainer.devices=0 must be a whole number of at least 1"),

@@ -13,6 +13,7 @@ from triptych.moe.balance.losses import (
 from triptych.moe.balance.statistics import Average, global_batch, micro_batch
 from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
 from triptych.moe.dispatch.auto import auto_dispatch
+from triptych.moe.dispatch.expert_parallel import ExpertParallel
 from triptych.moe.dispatch.fused import fused_dispatch
 from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
@@ -22,9 +23,15 @@ from triptych.moe.dispatch.triton.dispatch import triton_dispatch
 from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.dense import DenseMLP, same_active, same_total
+from triptych.moe.experts.shardable import Shardable
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
+from triptych.moe.parallel.clip import clip_grad_norm
+from triptych.moe.parallel.groups import ExpertGroups, check_expert_ranks, expert_groups
+from triptych.moe.parallel.optimizer import own_optimizer_state, whole_optimizer_state
+from triptych.moe.parallel.shard import Sharding, check_shardable, shard_experts
+from triptych.moe.parallel.state import own_state, whole_state
 from triptych.moe.routers.base import BaseAssignment
 from triptych.moe.routers.bias_topk import BiasTopK
 from triptych.moe.routers.expert_choice import ExpertChoice
@@ -59,6 +66,8 @@ __all__ = [
     "Dropless",
     "ExpertBank",
     "ExpertChoice",
+    "ExpertGroups",
+    "ExpertParallel",
     "FrozenScores",
     "GShardTop2",
     "HashTopK",
@@ -73,6 +82,8 @@ __all__ = [
     "Scores",
     "Selection",
     "SelfBalancing",
+    "Shardable",
+    "Sharding",
     "SigmoidTopK",
     "SinkhornTopK",
     "SoftMoE",
@@ -89,6 +100,10 @@ __all__ = [
     "auto_softmax_topk",
     "by_position",
     "by_score",
+    "check_expert_ranks",
+    "check_shardable",
+    "clip_grad_norm",
+    "expert_groups",
     "fused_dispatch",
     "fused_softmax_topk",
     "global_batch",
@@ -99,14 +114,19 @@ __all__ = [
     "loop_dispatch",
     "micro_batch",
     "no_loss",
+    "own_optimizer_state",
+    "own_state",
     "padded_dispatch",
     "reference_dispatch",
     "same_active",
     "same_total",
     "sequence_loss",
+    "shard_experts",
     "softmax_topk",
     "squared_deviation_loss",
     "switch_loss",
     "triton_dispatch",
+    "whole_optimizer_state",
+    "whole_state",
     "z_loss",
 ]

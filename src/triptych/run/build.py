@@ -20,6 +20,7 @@ from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
     ConfigInCheckpoint,
+    ExpertParallelStrategy,
     Meter,
     Progress,
     Termination,
@@ -67,6 +68,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     ours = [meter, ConfigInCheckpoint(dict(config)), Progress(title), Termination()]
     callbacks = [*named.values(), *ours]
     trainer = build_trainer(config, callbacks, loggers, folder)
+    if isinstance(trainer.strategy, ExpertParallelStrategy):
+        trainer.strategy.check(module)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
     return Job(trainer, module, data, meter, kept[0])

@@ -6,6 +6,7 @@ from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.termination import Termination
+from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
@@ -17,6 +18,7 @@ __all__ = [
     "BestCheckpoint",
     "ClassifierModule",
     "ConfigInCheckpoint",
+    "ExpertParallelStrategy",
     "FFNModule",
     "Meter",
     "MoEModule",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from triptych.errors import InvalidSetting
 from triptych.metrics import LoadTally, RoutingChurn, RoutingMetrics, drop_rate, max_load
 from triptych.moe import Average, MoE, Routing, SelfBalancing, z_loss
+from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -84,6 +85,19 @@ class MoEModule(ClassifierModule):
         for layer, router in self._self_balancing.items():
             router.rebalance(self.trainer.strategy.reduce(self._loads[layer], reduce_op="sum"))
         self._loads.clear()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """By the norm of the whole net, also where this process holds a part of it."""
+        strategy, by_norm = self.trainer.strategy, gradient_clip_algorithm in (None, "norm")
+        if isinstance(strategy, ExpertParallelStrategy) and gradient_clip_val and by_norm:
+            strategy.clip_by_norm(gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and by layer what its router did; losses unscaled."""

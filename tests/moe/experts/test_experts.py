@@ -61,7 +61,7 @@ def test_stacked_experts_start_as_linear_layers_do():
 
 def test_specialists_cycle_through_the_four_designs_of_the_source_study():
     bank = Specialists(6, 32, 4, d_hidden=80, dropout=0.1)
-    built = [[type(part).__name__ for part in expert] for expert in bank.experts]
+    built = [[type(part).__name__ for part in expert] for expert in bank.each()]
     shallow = ["Linear", "Tanh", "Dropout", "Linear", "Tanh", "Linear"]
     deep = ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Linear", "ReLU", "Linear"]
     relu, elu = ([part.replace("Tanh", name) for part in shallow] for name in ("ReLU", "ELU"))
@@ -71,7 +71,7 @@ def test_specialists_cycle_through_the_four_designs_of_the_source_study():
 
 def test_specialists_start_with_xavier_weights_and_zero_biases():
     torch.manual_seed(0)
-    for expert in Specialists(4, 60, 50, d_hidden=80, dropout=0.0).experts:
+    for expert in Specialists(4, 60, 50, d_hidden=80, dropout=0.0).each():
         for linear in (part for part in expert if isinstance(part, nn.Linear)):
             bound = (6 / sum(linear.weight.shape)) ** 0.5
             assert 0.95 * bound < float(linear.weight.detach().abs().max()) <= bound

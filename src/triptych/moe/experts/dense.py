@@ -56,7 +56,7 @@ def same_active(experts: StackedMLP, top_k: int) -> DenseMLP:
 
 def same_total(experts: StackedMLP) -> DenseMLP:
     """The dense network that has as many weights as all experts together."""
-    return _dense(experts, experts.up.shape[0])
+    return _dense(experts, experts.num_experts)
 
 
 def _dense(experts: StackedMLP, times: int) -> DenseMLP:

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe.experts.bank import ExpertBank
+from triptych.moe.experts.shardable import Shardable
 from triptych.types import Cost
 
 
 @final
-class Specialists(ExpertBank):
+class Specialists(ExpertBank, Shardable):
     """The source study's experts of different build, by cycling through its four designs.
 
     Tanh, a deeper ReLU, ReLU and ELU; widths D - F - F/2 - O (the deeper one D - F - F - F/2 - O),
@@ -42,17 +43,22 @@ class Specialists(ExpertBank):
             (nn.ReLU, shallow),
             (nn.ELU, shallow),
         ]
-        self.experts = nn.ModuleList(
-            _specialist(*designs[e % len(designs)], dropout) for e in range(num_experts)
+        self.experts = nn.ModuleDict(
+            {str(e): _specialist(*designs[e % len(designs)], dropout) for e in range(num_experts)}
         )
+        self._costs = [_chain_cost(expert) for expert in self.experts.values()]
 
     def each(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """The networks."""
-        return list(self.experts)
+        return list(self.experts.values())
 
     def costs(self) -> list[Cost]:
         """One for each expert: the deeper ones cost about twice as much."""
-        return [_chain_cost(expert) for expert in self.experts]
+        return list(self._costs)
+
+    def keep(self, own: range) -> None:
+        """The networks `own`, under the numbers that they had."""
+        self.experts = nn.ModuleDict({str(e): self.experts[str(e)] for e in own})
 
 
 def _specialist(

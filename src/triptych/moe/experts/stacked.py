@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.bank import ExpertBank
+from triptych.moe.experts.shardable import Shardable
 from triptych.types import Cost
 
 StackedLinear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -19,7 +20,7 @@ StackedLinear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 @final
-class StackedMLP(ExpertBank):
+class StackedMLP(ExpertBank, Shardable):
     """Equal experts with one hidden layer, their weights stacked: (E, W, D) and (E, O, F).
 
     Stacked, so that an expert without tokens gets a zero gradient instead of none, which plain
@@ -54,6 +55,7 @@ class StackedMLP(ExpertBank):
         if d_hidden < 1:
             raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
         check_dropout(dropout)
+        self.num_experts = num_experts
         self.dropout = dropout
         self.activation = activation()
         width = d_hidden * self.activation.inputs_per_unit
@@ -94,10 +96,16 @@ class StackedMLP(ExpertBank):
 
     def costs(self) -> list[Cost]:
         """Equal for all experts."""
-        experts = self.up.shape[0]
-        products = (self.up.numel() + self.down.numel()) // experts
-        params = sum(p.numel() for p in self.parameters()) // experts
-        return [Cost(params, params, 2 * products, 2 * products)] * experts
+        held = self.up.shape[0]
+        products = (self.up.numel() + self.down.numel()) // held
+        params = sum(p.numel() for p in self.parameters()) // held
+        return [Cost(params, params, 2 * products, 2 * products)] * self.num_experts
+
+    def keep(self, own: range) -> None:
+        """Rows `own` of each parameter."""
+        for name, stacked in list(self.named_parameters(recurse=False)):
+            part = stacked.detach()[own.start : own.stop].clone()
+            self.register_parameter(name, nn.Parameter(part, stacked.requires_grad))
 
 
 def _uniform(*shape: int, fan_in: int) -> Tensor:

@@ -1,0 +1,15 @@
+"""Banks that can hold a part of their experts, the others being on other ranks."""
+
+from abc import ABC, abstractmethod
+
+
+class Shardable(ABC):
+    """A bank that can let go of experts.
+
+    The names of parameters, and the `costs`, stay those of the whole bank. A parameter is either
+    stacked, with one row per expert, or belongs to a single expert.
+    """
+
+    @abstractmethod
+    def keep(self, own: range) -> None:
+        """Lets go of all experts but `own`; `each` then gives these alone."""
