@@ -19,6 +19,7 @@ from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
 from triptych.moe.dispatch.reference import reference_dispatch
+from triptych.moe.dispatch.triton.dispatch import triton_dispatch
 from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.dense import DenseMLP, same_active, same_total
@@ -124,6 +125,7 @@ __all__ = [
     "softmax_topk",
     "squared_deviation_loss",
     "switch_loss",
+    "triton_dispatch",
     "whole_optimizer_state",
     "whole_state",
     "z_loss",

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
-from triptych.moe.dispatch.order import combine_rows, gather_rows, sort_routes
+from triptych.moe.dispatch.loop import loop_dispatch
+from triptych.moe.dispatch.order import combine_rows, gather_rows, sort_all_routes
 from triptych.moe.dispatch.stacked import need_stacked
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.groups import Groups
@@ -24,6 +26,10 @@ def grouped_dispatch(
 ) -> Float[Tensor, "T O"]:
     """`torch.nn.functional.grouped_mm` for both layers: on CUDA one kernel for all experts.
 
+    Shapes depend on the shape of x alone, and nothing here waits for the device. `grouped_mm`
+    itself waits where it is no single kernel: in other precisions than bfloat16, or on other GPUs
+    than those of compute capability 9 and 10.
+
     Raises:
         IncompatibleSettings: if the experts are not stacked, or their widths or precision are not
             what `grouped_mm` takes.
@@ -33,7 +39,9 @@ def grouped_dispatch(
     refusal = why_not_grouped(bank, dtype)
     if refusal is not None:
         raise IncompatibleSettings(f"model/dispatch=grouped: {refusal}: take model/dispatch=loop")
-    order = sort_routes(routing)
+    if not len(x):
+        return loop_dispatch(x, routing, experts)  # a product needs rows
+    order = sort_all_routes(routing)
     rows = gather_rows(x.to(dtype), order)
     answers = bank.through(rows, partial(grouped_linear, groups=order.groups))
     return combine_rows(answers, routing.gates, order)
@@ -52,15 +60,19 @@ def why_not_grouped(bank: StackedMLP, dtype: torch.dtype) -> str | None:
 def grouped_linear(
     rows: Float[Tensor, "N D"], weight: Tensor, bias: Tensor | None, groups: Groups
 ) -> Float[Tensor, "N O"]:
-    """Each row times the weight of its group, in the precision of the rows."""
+    """Each row times the weight of its group, in the precision of the rows.
+
+    Rows of no group hold anything in the result and in the gradient of the rows.
+    """
     weight = weight.to(rows.dtype).transpose(1, 2)
     product = _Contiguous.apply(F.grouped_mm(rows, weight, offs=groups.ends))
-    if bias is None:
-        return product
-    spread = torch.repeat_interleave(
-        bias.to(rows.dtype), groups.counts, dim=0, output_size=len(rows)
-    )
-    return product + spread
+    return product if bias is None else _AddBias.apply(product, bias.to(rows.dtype), groups)
+
+
+def sum_by_group(rows: Float[Tensor, "N W"], groups: Groups) -> Float[Tensor, "E W"]:
+    """The sum of each group's rows, as a product with ones: no atomic additions, no waiting."""
+    ones = rows.new_ones(len(rows), BYTES // rows.dtype.itemsize)  # the narrowest that is allowed
+    return F.grouped_mm(ones.t(), rows.contiguous(), offs=groups.ends)[:, 0]
 
 
 def compute_type(x: Tensor, bank: StackedMLP) -> torch.dtype:
@@ -80,3 +92,20 @@ class _Contiguous(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         return grads[0].contiguous()
+
+
+class _AddBias(torch.autograd.Function):
+    """Adds to each row the bias of its group."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, bias: Tensor, groups: Groups) -> Tensor:
+        ctx.groups = groups
+        return rows + bias.index_select(0, groups.owners(len(rows)))
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
+        (grad,) = grads
+        return grad, sum_by_group(grad, ctx.groups), None

@@ -1,6 +1,6 @@
 """Sorting routes by expert, and bringing rows there and back by gathers alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -15,7 +15,7 @@ from triptych.moe.routing import Routing
 @final
 @dataclass(frozen=True)
 class Order:
-    """The N running routes, sorted by expert; within an expert by token.
+    """The N routes, sorted by expert; within an expert by token. Running ones come first.
 
     Attributes:
         route: which of the T * K routes each sorted row is.
@@ -34,17 +34,29 @@ class Order:
 
 def sort_routes(routing: Routing) -> Order:
     """One stable sort. Where routes were dropped it waits for the device, to leave them out."""
+    order = sort_all_routes(routing)
+    if order.running is None:
+        return order
+    rows = sum(order.groups.sizes)
+    place = torch.where(order.running, order.place, 0)
+    return replace(order, route=order.route[:rows], token=order.token[:rows], place=place)
+
+
+def sort_all_routes(routing: Routing) -> Order:
+    """The same with N = T * K always: routes that do not run come last, in no group.
+
+    Never waits for the device, and shapes depend on no value. Rows from `groups.ends[-1]` on may
+    hold anything, NaN too: whoever adds rows up must leave them out.
+    """
     experts, running = routing.experts.flatten(), routing.running()
-    groups = Groups(routing.executed_load())
-    if running is None:
-        route = torch.argsort(experts, stable=True)
-    else:
-        last = torch.where(running.flatten(), experts, routing.num_experts)
-        route = torch.argsort(last, stable=True)[: sum(groups.sizes)]
-    place = torch.zeros_like(experts)
-    place[route] = torch.arange(len(route), device=route.device)
+    if running is not None:
+        experts = torch.where(running.flatten(), experts, routing.num_experts)
+    route = torch.argsort(experts, stable=True)
+    place = torch.zeros_like(route)
+    place.scatter_(0, route, torch.arange(len(route), device=route.device))
     token = torch.div(route, routing.top_k, rounding_mode="floor")
-    return Order(route, token, place.view_as(routing.experts), running, groups)
+    groups = Groups(routing.executed_load())
+    return Order(route, token, place.view(routing.experts.shape), running, groups)
 
 
 def gather_rows(x: Float[Tensor, "T D"], order: Order) -> Float[Tensor, "N D"]:
@@ -105,4 +117,6 @@ def _by_token(rows: Tensor, order: Order) -> Tensor:
     if not len(rows):
         return rows.new_zeros(tokens, top_k, rows.shape[1])
     spread = rows.index_select(0, order.place.flatten()).view(tokens, top_k, rows.shape[1])
-    return spread if order.running is None else spread * order.running.unsqueeze(-1)
+    if order.running is None:
+        return spread
+    return torch.where(order.running.unsqueeze(-1), spread, 0.0)  # not *: a row may hold NaN
