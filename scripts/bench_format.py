@@ -126,7 +126,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
     (3.5, 1, 6)
 
     Raises:
-        ValueError: for fewer than 6 values, which enclose it with less than 95 %.
+        ValueError: for fewer than 6 values: their range has less than 95 %.
     """
     n = len(values)
     if n < FEWEST_ROUNDS:
@@ -206,7 +206,7 @@ def markdown(report: dict[str, Any]) -> str:
         lines += ["", *(f"- {note}" for note in report["notes"])]
     facts = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
     place = " · ".join(f"{key}: {value}" for key, value in report["machine"].items())
-    lines += ["", f"{place}", "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
+    lines += ["", place, "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
     return "\n".join(lines)
 
 

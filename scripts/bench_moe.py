@@ -3,9 +3,9 @@
 Usage: python scripts/bench_moe.py [--quick] [--out FILE.json]
 
 One pass is forward and backward with all gradients, router included. All subjects of a case take
-turns in random order; a row is the median over rounds of subject / baseline. Times are CPU seconds
-of the process with 1 thread, which other work disturbs least, and wall seconds with 2, as CPU time would
-hide threads that wait. Layers of other libraries that are installed
+turns in random order; a row is the median over rounds of subject / baseline. With 1 thread times are
+CPU seconds of the process, which other work disturbs least; with 2 threads they are wall seconds,
+because a thread that waits costs no CPU. Layers of other libraries that are installed
 (`pip install -e '.[oracles]'`) run beside ours. With a GPU, see `moe_gpu.py`.
 """
 
@@ -162,8 +162,8 @@ def alone(plan: Plan) -> list[Row]:
 def notes(plan: Plan) -> list[str]:
     """What a reader of the table needs to know."""
     return [
-        "Ours: SoftmaxTopK router and SwiGLU experts without bias, all of it timed. Dense: SwiGLU of"
-        " k h hidden units, no router, as many rows at a time as are fastest here.",
+        "Ours: SoftmaxTopK router and SwiGLU experts without bias, all of it timed. Dense: SwiGLU"
+        " of k h hidden units, no router, as many rows at a time as are fastest here.",
         "A goal is met surely (yes) or `within the interval`; it is stated for our fastest"
         " dispatch, and for all but the padded one where a dispatch is compared with itself.",
         "st-moe-pytorch (GEGLU experts) and mixture-of-experts (two matrices, hidden 1.5 h) have"

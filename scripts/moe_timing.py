@@ -15,7 +15,9 @@ Times = dict[str, dict[int, float]]
 """Subject -> round -> seconds."""
 
 
-def interleaved(timers: Mapping[str, Callable[[], float]], rounds: int, baseline: str) -> Times:
+def interleaved(
+    timers: Mapping[str, Callable[[], float]], rounds: int, baseline: str, shortest: float
+) -> Times:
     """Times all subjects in each round, in random order, after two warm-ups.
 
     Args:
