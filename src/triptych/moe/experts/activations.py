@@ -17,7 +17,7 @@ class Activation(ABC):
         """Outputs of the first layer that make one hidden unit: 2 for gated activations, else 1."""
 
     @abstractmethod
-    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """(N, F * inputs_per_unit) -> (N, F)."""
 
 
@@ -30,7 +30,7 @@ class ReLU(Activation):
         """1."""
         return 1
 
-    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Elementwise."""
         return F.relu(x)
 
@@ -44,7 +44,7 @@ class GELU(Activation):
         """1."""
         return 1
 
-    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Elementwise."""
         return F.gelu(x)
 
@@ -58,7 +58,7 @@ class SwiGLU(Activation):
         """2: the gate and the value."""
         return 2
 
-    def __call__(self, x: Float[Tensor, "N W"]) -> Float[Tensor, "N F"]:
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Halves the width."""
         gate, value = x.chunk(2, dim=-1)
         return F.silu(gate) * value
