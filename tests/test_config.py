@@ -1,4 +1,7 @@
+import copy
+
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.errors import ConfigCompositionException
 
 from triptych.config import Config, register
@@ -29,3 +32,8 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     assert set(config["logger"]) == {"csv", "wandb"}
     assert config["data"]["_target_"] == "triptych.data.MultimodalData"
     assert config["model"]["backbone"]["build"]["_target_"] == "triptych.models.Residual"
+
+
+def test_the_store_is_not_copied_for_each_group_that_help_lists() -> None:
+    register()
+    assert copy.deepcopy(ConfigStore.instance()) is ConfigStore.instance()

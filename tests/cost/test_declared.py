@@ -21,7 +21,7 @@ def test_declared_flops_are_those_that_torch_counts(model: tuple[str, ...]) -> N
         _, decisions = net(x)
     shares = {f"blocks.{k}": (r.load() / SAMPLES).tolist() for k, r in decisions.items()}
     counted = counter.get_total_flops() / SAMPLES
-    # Torch also counts the gates' weighted sum of answers (2 K O per token); we count weights alone.
+    # Torch counts the gates' weighted sum of answers too (2 K O per token).
     assert declared_cost(net, shares).flops_executed == pytest.approx(counted, rel=0.015)
 
 

@@ -18,7 +18,7 @@ from triptych.moe.dispatch.padded import padded_dispatch
 from triptych.moe.dispatch.reference import reference_dispatch
 from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
-from triptych.moe.experts.shared import shared_mlp
+from triptych.moe.experts.dense import DenseMLP, same_active, same_total
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
@@ -32,6 +32,7 @@ __all__ = [
     "Activation",
     "Average",
     "Capacity",
+    "DenseMLP",
     "Dispatch",
     "Dropless",
     "ExpertBank",
@@ -64,8 +65,9 @@ __all__ = [
     "no_loss",
     "padded_dispatch",
     "reference_dispatch",
+    "same_active",
+    "same_total",
     "sequence_loss",
-    "shared_mlp",
     "squared_deviation_loss",
     "switch_loss",
     "z_loss",

@@ -55,7 +55,8 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def versions() -> dict[str, str]:
     """Python and the packages that can change a result."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    found = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return found | {"torch": torch.__version__}  # as it says itself: with the kind of its build
 
 
 def device_facts(device: torch.device, processes: int) -> dict[str, Any]:
