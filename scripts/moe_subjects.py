@@ -14,6 +14,7 @@ from moe_timing import Clock
 from torch import Tensor
 from torch.nn import functional as F
 
+from triptych.errors import IncompatibleSettings
 from triptych.moe import (
     Dispatch,
     MoE,
@@ -152,11 +153,21 @@ def skew(moe: MoE, x: Tensor, scores: Tensor, goal: float) -> None:
 
 
 def ours(shape: Shape, moe: MoE) -> dict[str, Work]:
-    """The same weights with each dispatch."""
-    return {
+    """The same weights with each dispatch that takes them."""
+    works = {
         name: work(shape, MoE(moe.router, moe.experts, dispatch))
         for name, dispatch in DISPATCHES.items()
     }
+    return {name: candidate for name, candidate in works.items() if runs(candidate)}
+
+
+def runs(work: Work) -> bool:
+    """Whether the dispatch takes this precision and these widths."""
+    try:
+        work.run()
+    except IncompatibleSettings:
+        return False
+    return True
 
 
 def work(shape: Shape, moe: MoE) -> Work:
