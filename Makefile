@@ -26,7 +26,7 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 
 oracles: $(READY)  ## our MoE against transformers, Megatron, DeepSpeed and others (installs them)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,oracles]'
-	$(BIN)/python -m pytest -m oracle tests/oracles
+	STRICT=1 $(BIN)/python -m pytest -m oracle tests/oracles
 
 system:  ## install chromium and g++ with apt, for the tests that open pages and compile
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \

@@ -1,6 +1,9 @@
-"""Other people's modules, imported once; a test that needs a missing one skips itself."""
+"""Other people's modules, imported once; without one its tests skip themselves, or, under STRICT=1,
+fail."""
 
+import os
 import warnings
+from importlib import import_module
 from types import ModuleType
 
 import pytest
@@ -9,7 +12,8 @@ import pytest
 def imported(name: str) -> ModuleType:
     with warnings.catch_warnings():  # their warnings at import are not ours
         warnings.simplefilter("ignore")
-        return pytest.importorskip(name)
+        strict = os.environ.get("STRICT") == "1"
+        return import_module(name) if strict else pytest.importorskip(name)
 
 
 @pytest.fixture(scope="session")
