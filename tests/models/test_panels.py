@@ -8,11 +8,11 @@ from torch import nn
 
 from triptych.errors import InvalidSetting
 from triptych.models import DensePanel, SparsePanel
-from triptych.sparse import MaskedLinear, SparseLinear, uniform_mask
+from triptych.sparse import MaskedLinear, SparseLinear, uniform_masks
 
 
 def panel(seed: int = 0, d_hidden: int = 8, sparsity: float = 0.5) -> SparsePanel:
-    return SparsePanel(d_hidden, 0.0, sparsity, uniform_mask, MaskedLinear, seed)
+    return SparsePanel(d_hidden, 0.0, sparsity, uniform_masks, MaskedLinear, seed)
 
 
 def masks(net: nn.Module) -> list[torch.Tensor]:
@@ -21,8 +21,8 @@ def masks(net: nn.Module) -> list[torch.Tensor]:
 
 CODE = """
 from triptych.models import SparsePanel
-from triptych.sparse import MaskedLinear, uniform_mask
-block = SparsePanel(8, 0.0, 0.5, uniform_mask, MaskedLinear, 0).block(8, "block_0")
+from triptych.sparse import MaskedLinear, uniform_masks
+block = SparsePanel(8, 0.0, 0.5, uniform_masks, MaskedLinear, 0).block(8, "block_0")
 print([m.mask.int().tolist() for m in block.modules() if isinstance(m, MaskedLinear)])
 """
 
@@ -67,7 +67,7 @@ def test_the_whole_net_is_sparse_but_for_its_head():
 
 def test_without_sparsity_the_panel_is_the_dense_one():
     dense, sparse = DensePanel(8, 0.0).net(32, 4), panel(sparsity=0.0).net(32, 4)
-    weights = {k: v for k, v in sparse.state_dict().items() if not k.endswith("mask")}
+    weights = {k: v for k, v in sparse.state_dict().items() if not k.endswith("live")}
     dense.load_state_dict(weights)
     x = torch.randn(5, 32)
     assert torch.equal(dense(x)[0], sparse(x)[0])
@@ -79,4 +79,4 @@ def test_sizes_that_no_panel_can_have_are_named(d_hidden, dropout):
     with pytest.raises(InvalidSetting, match=r"d_hidden|dropout"):
         DensePanel(d_hidden, dropout)
     with pytest.raises(InvalidSetting, match=r"d_hidden|dropout"):
-        SparsePanel(d_hidden, dropout, 0.5, uniform_mask, MaskedLinear, 0)
+        SparsePanel(d_hidden, dropout, 0.5, uniform_masks, MaskedLinear, 0)

@@ -3,7 +3,7 @@ import torch
 
 from triptych.sparse import SparseLinear
 
-from .tiny import Diary, fit
+from .tiny import Diary, fit, pair, trainer
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
@@ -27,3 +27,41 @@ def test_no_training_revives_a_weight(optimizer: str) -> None:
         assert set(densities.values()) == {0.2}
     runner.test(module, data, verbose=False)
     assert [row["nonzeros"] for row in module.tables()["density"]] == [2048] * 4
+
+
+DYNAMIC = ("model=sparse", "model.rule.every=3", "model.dropout=0.0", "optimizer.fused=null")
+
+
+@pytest.mark.parametrize("rule", ["set", "rigl"])
+def test_masks_move_while_a_net_trains_and_their_number_of_weights_does_not(rule):
+    module, _ = pair(*DYNAMIC, f"model/rule={rule}")
+    before = {name: layer.mask.clone() for name, layer in module.sparse_layers().items()}
+    diary = Diary()
+    trainer([diary], max_epochs=3).fit(module, pair(*DYNAMIC, f"model/rule={rule}")[1])
+    for name, layer in module.sparse_layers().items():
+        assert not torch.equal(layer.mask, before[name]), name
+        assert int(layer.mask.sum()) == int(before[name].sum()), name
+        assert layer.probe is None
+    assert 0 < diary.logged[0]["train/sparse/churn"] <= 0.3
+
+
+def test_values_alone_take_the_path_of_the_masked_matrix_through_all_updates():
+    """RigL with AdamW: equal masks and weights, with an optimizer state of a fifth of the size."""
+    nets = []
+    for kernel in ("masked", "csr"):
+        overrides = (*DYNAMIC, "model/rule=rigl", f"model/kernel={kernel}", "optimizer=adamw")
+        module, data = pair(*[o for o in overrides if o != "optimizer.fused=null"])
+        trainer(max_epochs=4, precision="64-true").fit(module, data)
+        nets.append(module.sparse_layers())
+    for name, reference in nets[0].items():
+        assert torch.equal(nets[1][name].mask, reference.mask), name
+        torch.testing.assert_close(nets[1][name].matrix(), reference.matrix(), rtol=1e-6, atol=1e-8)
+
+
+def test_updates_count_optimizer_steps_not_micro_batches():
+    module, data = pair(*DYNAMIC, "model/rule=set")
+    seen: list[int] = []
+    due = module.rule.due
+    module.rule.due = lambda step, steps: seen.append(steps) or due(step, steps)
+    trainer(max_epochs=2, accumulate_grad_batches=2).fit(module, data)
+    assert set(seen) == {8}  # 7 batches make 4 steps an epoch

@@ -1,5 +1,6 @@
 """How sparse a net is, layer by layer."""
 
+import math
 from collections import Counter
 
 from torch import nn
@@ -20,7 +21,7 @@ def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
         if isinstance(layer, SparseLinear):
             block = name.removeprefix("blocks.").split(".")[0]
             inside[block] += 1
-            nonzeros, size = layer.nonzeros, layer.mask.numel()
+            nonzeros, size = layer.nonzeros, math.prod(layer.shape)
             rows.append(
                 {
                     "layer": f"{block}.{inside[block]}",

@@ -14,7 +14,7 @@ from triptych.dense import MLP
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe import Capacity, Dispatch, ExpertBank, MoE, Router, Routing
 from triptych.seeds import derive
-from triptych.sparse import SparseLinear
+from triptych.sparse import Pattern, SparseLinear
 
 
 class Panel(ABC):
@@ -87,7 +87,7 @@ class SparsePanel(Panel):
         d_hidden: F.
         dropout: probability.
         sparsity: share of weights left out of each sparse layer, in [0, 1).
-        pattern: draws a mask from (d_out, d_in, sparsity, generator).
+        pattern: draws the masks of all sparse layers of a block or net.
         kernel: makes a layer from a mask.
         seed: of the run; each layer's mask has its own stream.
     """
@@ -97,7 +97,7 @@ class SparsePanel(Panel):
         d_hidden: int,
         dropout: float,
         sparsity: float,
-        pattern: Callable[[int, int, float, torch.Generator], Tensor],
+        pattern: Pattern,
         kernel: Callable[[Tensor], SparseLinear],
         seed: int,
     ) -> None:
@@ -107,26 +107,22 @@ class SparsePanel(Panel):
 
     def block(self, width: int, name: str) -> nn.Module:
         """D - F - D, both layers sparse."""
-        layers = [
-            self._linear(width, self.d_hidden, f"{name}.up"),
-            self._linear(self.d_hidden, width, f"{name}.down"),
-        ]
+        shapes = {"up": (self.d_hidden, width), "down": (width, self.d_hidden)}
+        layers = self._layers(name, shapes)
         return Unrouted(MLP(layers, nn.ReLU, [self.dropout]))
 
     def net(self, d_in: int, classes: int) -> nn.Module:
         """D - F - F - F/2 - C, all but the head sparse."""
         full, half = self.d_hidden, self.d_hidden // 2
-        layers = [
-            self._linear(d_in, full, "net.0"),
-            self._linear(full, full, "net.1"),
-            self._linear(full, half, "net.2"),
-            nn.Linear(half, classes),
-        ]
+        shapes = {"0": (full, d_in), "1": (full, full), "2": (half, full)}
+        layers = [*self._layers("net", shapes), nn.Linear(half, classes)]
         return Unrouted(MLP(layers, nn.ReLU, [self.dropout, self.dropout, 0.0]))
 
-    def _linear(self, d_in: int, d_out: int, name: str) -> SparseLinear:
-        generator = torch.Generator().manual_seed(derive(self.seed, "mask", name))
-        return self.kernel(self.pattern(d_out, d_in, self.sparsity, generator))
+    def _layers(self, name: str, shapes: dict[str, tuple[int, int]]) -> list[nn.Module]:
+        seeds = (derive(self.seed, "mask", f"{name}.{part}") for part in shapes)
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        masks = self.pattern(list(shapes.values()), self.sparsity, generators)
+        return [self.kernel(mask) for mask in masks]
 
 
 @final

@@ -1,6 +1,42 @@
 """Sparse panel: linear layers with few non-zero weights. Torch only."""
 
-from triptych.sparse.linear import MaskedLinear, SparseLinear
-from triptych.sparse.patterns import live_weights, uniform_mask
+from triptych.sparse.kernels.block import BlockLinear
+from triptych.sparse.kernels.csr import CSRLinear
+from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.masked import MaskedLinear
+from triptych.sparse.patterns.block import block_masks
+from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
+from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
+from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
+from triptych.sparse.rules.dynamic import SET, RigL
+from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
+from triptych.sparse.rules.rule import Periodic, Rule, Static
+from triptych.sparse.rules.schedules import constant, cosine, linear
 
-__all__ = ["MaskedLinear", "SparseLinear", "live_weights", "uniform_mask"]
+__all__ = [
+    "SET",
+    "BlockLinear",
+    "CSRLinear",
+    "Fresh",
+    "MaskedLinear",
+    "Pattern",
+    "Periodic",
+    "RigL",
+    "Rule",
+    "SparseLinear",
+    "Static",
+    "block_masks",
+    "constant",
+    "constant_fan_in_masks",
+    "cosine",
+    "erdos_renyi_densities",
+    "erdos_renyi_masks",
+    "linear",
+    "live_weights",
+    "move",
+    "n_of_m_masks",
+    "squared_gradient_state",
+    "uniform_mask",
+    "uniform_masks",
+    "zero_state",
+]

@@ -1,22 +1,58 @@
-"""The sparse classifier: cross entropy, and the density that its masks really have."""
+"""The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
+from collections.abc import Callable
 from typing import Any, final
 
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from triptych.metrics import layer_densities
 from triptych.moe import Routing
+from triptych.seeds import derive
+from triptych.sparse import Fresh, Rule, SparseLinear, move
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
 
 @final
 class SparseModule(ClassifierModule):
-    """Trains a network with sparse layers; their masks are fixed, and exact by construction."""
+    """Trains a network with sparse layers; their number of weights is exact by construction.
+
+    Args:
+        rule: makes what changes masks, after optimizer steps.
+        fresh: what the optimizer is to remember of weights that are new.
+        shared: what every `ClassifierModule` takes.
+    """
+
+    def __init__(self, *, rule: Callable[[], Rule], fresh: Fresh, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.rule, self.fresh = rule(), fresh
+        self._moved: list[tuple[int, int]] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
+        for layer in self.sparse_layers().values():
+            if not (self.rule.needs_gradient and self._is_due()):
+                layer.probe = None
+            elif layer.probe is None:
+                layer.start_probe()
         return self.cross_entropy(batch)[0]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The given recipes; masks change after steps that really took place."""
+        recipes: Any = super().configure_optimizers()
+        optimizer: torch.optim.Optimizer = recipes["optimizer"]
+        optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
+        return recipes
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means, and the share of weights that its updates moved."""
+        super().on_train_epoch_end()
+        if self._moved:
+            moved, weights = (sum(part) for part in zip(*self._moved, strict=True))
+            self.log_exactly({"train/sparse/churn": moved / max(weights, 1)})
+        self._moved.clear()
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Nothing to note: density is a property of the weights."""
@@ -35,3 +71,28 @@ class SparseModule(ClassifierModule):
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
         return self.total_cost({})
+
+    def sparse_layers(self) -> dict[str, SparseLinear]:
+        """By name."""
+        named = self.network.named_modules()
+        return {name: layer for name, layer in named if isinstance(layer, SparseLinear)}
+
+    def _is_due(self) -> bool:
+        steps = int(self.trainer.estimated_stepping_batches)
+        return self.rule.due(self.global_step + 1, steps)
+
+    def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
+        if not self._is_due():
+            return
+        step = self.global_step + 1
+        progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
+        for name, layer in self.sparse_layers().items():
+            gradient = None
+            if self.rule.needs_gradient:
+                # The mean over ranks before any absolute value: means of those are not the same.
+                gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+            generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
+            old = layer.mask.clone()
+            new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
+            move(layer, new, optimizer, self.fresh, gradient)
+            self._moved.append((int((old & ~new).sum()), int(old.sum())))

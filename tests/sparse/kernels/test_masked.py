@@ -95,7 +95,7 @@ def test_gradients_are_those_of_finite_differences():
 
 def test_without_sparsity_it_is_the_dense_layer_bit_for_bit():
     net, dense = layer(7, 9, 0.0), nn.Linear(9, 7)
-    dense.load_state_dict({k: v for k, v in net.state_dict().items() if k != "mask"})
+    dense.load_state_dict({k: v for k, v in net.state_dict().items() if k != "live"})
     ours, theirs = (torch.linspace(-1, 1, 45).view(5, 9).requires_grad_() for _ in range(2))
     y, wanted = net(ours), dense(theirs)
     assert torch.equal(y, wanted)
@@ -138,13 +138,13 @@ def test_a_state_dict_brings_back_weights_and_mask():
     assert torch.equal(net.mask, other.mask)
     x = torch.ones(2, 8)
     assert torch.equal(net(x), other(x))
-    assert net.state_dict().keys() == {"mask", "weight", "bias"}
+    assert net.state_dict().keys() == {"live", "weight", "bias"}
 
 
 def test_a_checkpoint_without_masks_is_refused():
     net = layer(6, 8, 0.5)
-    with pytest.raises(RuntimeError, match=r'Missing key.*"mask"'):
-        net.load_state_dict({k: v for k, v in net.state_dict().items() if k != "mask"})
+    with pytest.raises(RuntimeError, match=r'Missing key.*"live"'):
+        net.load_state_dict({k: v for k, v in net.state_dict().items() if k != "live"})
 
 
 def test_a_copy_is_as_sparse_as_the_original():

@@ -1,0 +1,156 @@
+"""Block sparsity that is executed: whole blocks of weights, as dense products."""
+
+import itertools
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from triptych.errors import IncompatibleSettings
+from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.types import Cost
+
+
+@final
+class BlockLinear(SparseLinear):
+    """Computes the blocks that exist and no others: each row of blocks is one dense product with
+    the inputs that it needs. The fastest trainable kernel on a CPU, from about 50 % sparsity.
+
+    The N blocks are an ordinary parameter (N, block, block), each transposed (input, output), row
+    by row, so that the blocks of a row are one matrix.
+
+    Args:
+        mask: (O, D), true where a weight exists; whole blocks of it.
+        block: the width of a block.
+
+    Raises:
+        IncompatibleSettings: if the mask is not made of such blocks.
+    """
+
+    columns: Tensor
+    starts: Tensor
+
+    def __init__(self, mask: Bool[Tensor, "O D"], *, block: int) -> None:
+        super().__init__()
+        self.d_out, self.d_in, self.block = *mask.shape, block
+        if self.d_out % block or self.d_in % block:
+            raise IncompatibleSettings(
+                f"model/kernel=block: a layer of {self.d_out} x {self.d_in} has no whole blocks of"
+                f" {block}: take model/kernel=masked, or widths that {block} divides"
+            )
+        tiles = self._tiles(mask)
+        live = tiles.flatten(2).any(dim=2)  # (block rows, block columns)
+        if not torch.equal(live, tiles.flatten(2).all(dim=2)):
+            raise IncompatibleSettings(
+                f"model/kernel=block needs a mask of whole blocks of {block}:"
+                " take model/mask=block, or model/kernel=csr"
+            )
+        weight, bias = drawn(mask)
+        blocks = self._tiles(weight).transpose(2, 3)
+        self.values, self.bias = nn.Parameter(blocks[live].contiguous()), nn.Parameter(bias)
+        starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64)
+        starts[1:] = live.sum(dim=1).cumsum(0)
+        self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
+        self.register_buffer("starts", starts)
+
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+        """(..., D) -> (..., O)."""
+        values = self.values
+        if torch.is_autocast_enabled(x.device.type):
+            half = torch.get_autocast_dtype(x.device.type)
+            x, values = x.to(half), values.to(half)
+        flat = x.reshape(x.shape[:-1].numel(), self.d_in)
+        y = _Product.apply(flat, values, self.columns, self.starts.tolist())
+        return (y + self.bias.to(y.dtype)).view(*x.shape[:-1], self.d_out)
+
+    @property
+    def mask(self) -> Bool[Tensor, "O D"]:
+        """Made from the indices."""
+        return self.spread(torch.ones_like(self.values)) > 0
+
+    @property
+    def weights(self) -> nn.Parameter:
+        """The blocks (N, block, block)."""
+        return self.values
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Each block to its place."""
+        shape = (self.d_out // self.block, self.d_in // self.block, self.block, self.block)
+        dense = laid_out.new_zeros(shape)
+        dense[self._row_of_each(), self.columns] = laid_out.transpose(1, 2)
+        return dense.transpose(1, 2).reshape(self.d_out, self.d_in)
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """The blocks that exist."""
+        return self._tiles(dense)[self._row_of_each(), self.columns].transpose(1, 2)
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """Refused: no rule moves whole blocks."""
+        raise IncompatibleSettings(
+            "model/kernel=block keeps its blocks: take model/rule=static, or model/kernel=masked"
+        )
+
+    @property
+    def nonzeros(self) -> int:
+        """All weights of all blocks."""
+        return self.values.numel()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(O, D)."""
+        return self.d_out, self.d_in
+
+    def cost(self) -> Cost:
+        """What exists is what is executed."""
+        params = self.nonzeros + self.bias.numel()
+        return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
+
+    def _row_of_each(self) -> Tensor:
+        return torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
+
+    def _tiles(self, dense: Tensor) -> Tensor:
+        rows, columns = self.d_out // self.block, self.d_in // self.block
+        return dense.view(rows, self.block, columns, self.block).transpose(1, 2)
+
+
+class _Product(torch.autograd.Function):
+    """x W^T, one row of blocks after the other, into place."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, values: Tensor, columns: Tensor, starts: list[int]) -> Tensor:
+        ctx.save_for_backward(x, values, columns)
+        ctx.starts = starts
+        block = values.shape[1]
+        inputs = x.view(len(x), x.shape[1] // block, block)
+        y = x.new_zeros(len(x), (len(starts) - 1) * block)
+        for out, (begin, end) in zip(y.split(block, dim=1), _spans(starts), strict=True):
+            if begin < end:
+                needed = inputs.index_select(1, columns[begin:end]).flatten(1)
+                torch.mm(needed, values[begin:end].flatten(0, 1), out=out)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, Tensor, None, None]:
+        grad = grads[0].contiguous()
+        x, values, columns = ctx.saved_tensors
+        block = values.shape[1]
+        inputs = x.view(len(x), x.shape[1] // block, block)
+        for_values = torch.empty_like(values)
+        for_x = torch.zeros_like(inputs)
+        for part, (begin, end) in zip(grad.split(block, dim=1), _spans(ctx.starts), strict=True):
+            if begin < end:
+                which = columns[begin:end]
+                needed = inputs.index_select(1, which).flatten(1)
+                torch.mm(needed.t(), part, out=for_values[begin:end].flatten(0, 1))
+                back = torch.mm(part, values[begin:end].flatten(0, 1).t())
+                for_x.index_add_(1, which, back.view(len(x), len(which), block))
+        return for_x.view(x.shape), for_values, None, None
+
+
+def _spans(starts: list[int]) -> list[tuple[int, int]]:
+    return list(itertools.pairwise(starts))

@@ -1,0 +1,210 @@
+"""Unstructured sparsity that is executed: values in compressed sparse rows."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from triptych.errors import IncompatibleSettings
+from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.precision import without_autocast
+from triptych.types import Cost
+
+TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
+FEW = 16  # samples; up to here a product that is never differentiated goes to the matrix library
+
+
+@final
+@dataclass(frozen=True)
+class Rows:
+    """Where the Z values of a matrix (O, D) are, row by row.
+
+    Attributes:
+        columns: the column of each value.
+        starts: where each row begins; one more at the end.
+    """
+
+    columns: Int[Tensor, " Z"]
+    starts: Int[Tensor, " O1"]
+
+
+def rows_of(mask: Bool[Tensor, "O D"]) -> Rows:
+    """The places of a mask."""
+    columns = mask.nonzero()[:, 1].to(torch.int32)
+    starts = torch.zeros(mask.shape[0] + 1, dtype=torch.int32, device=mask.device)
+    starts[1:] = mask.sum(dim=1).cumsum(0)
+    return Rows(columns, starts)
+
+
+@final
+class CSRLinear(SparseLinear):
+    """Computes the weights that exist and no others; faster than dense from about 75 % sparsity
+    for inference and 83 % for training, at large sizes.
+
+    The Z values are an ordinary parameter, so that optimizers, DDP, clipping and averaging see a
+    tensor like any other and keep state for Z numbers alone; where they stand is in buffers of
+    32-bit integers. Computes in the precision of the values, autocast or not.
+
+    Args:
+        mask: (O, D), true where a weight exists.
+    """
+
+    columns: Tensor
+    starts: Tensor
+    t_rows: Tensor
+    t_starts: Tensor
+    t_order: Tensor
+
+    def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
+        super().__init__()
+        self.d_out, self.d_in = mask.shape
+        weight, bias = drawn(mask)
+        self.values, self.bias = nn.Parameter(weight[mask]), nn.Parameter(bias)
+        rows = rows_of(mask)
+        self.register_buffer("columns", rows.columns)
+        self.register_buffer("starts", rows.starts)
+        # The transpose follows from the rows, so a checkpoint need not have it.
+        for name in ("t_rows", "t_starts", "t_order"):
+            self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
+        self._transpose()
+        self.register_load_state_dict_post_hook(lambda module, _: module._transpose())
+
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+        """(..., D) -> (..., O)."""
+        with without_autocast(x):
+            flat = x.reshape(x.shape[:-1].numel(), self.d_in).to(self.values.dtype)
+            if len(flat) <= FEW and not torch.is_grad_enabled():
+                y = _few(flat, self.values, self._rows())
+            else:
+                y = _Product.apply(flat, self.values, self._rows(), self._columns(), self.t_order)
+            return (y + self.bias).view(*x.shape[:-1], self.d_out)
+
+    @property
+    def mask(self) -> Bool[Tensor, "O D"]:
+        """Made from the indices."""
+        return self.spread(torch.ones_like(self.values)) > 0
+
+    @property
+    def weights(self) -> nn.Parameter:
+        """The values (Z), row by row."""
+        return self.values
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Each value to its place."""
+        dense = laid_out.new_zeros(self.d_out, self.d_in)
+        dense[self._row_of_each(), self.columns.long()] = laid_out
+        return dense
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """The places that exist."""
+        return dense[self._row_of_each(), self.columns.long()]
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """A mask with as many weights as before."""
+        rows = rows_of(mask)
+        if len(rows.columns) != self.nonzeros:
+            raise IncompatibleSettings(
+                "model/kernel=csr holds a fixed number of weights, and this rule changes it:"
+                " take model/kernel=masked"
+            )
+        self.columns.copy_(rows.columns)
+        self.starts.copy_(rows.starts)
+        self._transpose()
+
+    @property
+    def nonzeros(self) -> int:
+        """The number of values."""
+        return self.values.numel()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(O, D)."""
+        return self.d_out, self.d_in
+
+    def cost(self) -> Cost:
+        """What exists is what is executed."""
+        params = self.nonzeros + self.bias.numel()
+        return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
+
+    def _rows(self) -> Rows:
+        return Rows(self.columns, self.starts)
+
+    def _columns(self) -> Rows:
+        return Rows(self.t_rows, self.t_starts)
+
+    def _row_of_each(self) -> Tensor:
+        return torch.repeat_interleave(self.starts.diff(), output_size=self.nonzeros)
+
+    def _transpose(self) -> None:
+        rows, device = self._row_of_each(), self.columns.device
+        order = torch.argsort(self.columns, stable=True)
+        starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
+        starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
+        self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
+
+
+class _Product(torch.autograd.Function):
+    """x W^T; the gradient of the values is sampled where they are, never a dense one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, values: Tensor, rows: Rows, columns: Rows, order: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(x, values)
+        ctx.where = rows, columns, order
+        return _tiled(x, values, rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        (grad,) = grads
+        x, values = ctx.saved_tensors
+        rows, columns, order = ctx.where
+        for_x = _tiled(grad, values[order], columns) if ctx.needs_input_grad[0] else None
+        for_values = _sampled(grad, x, rows) if ctx.needs_input_grad[1] else None
+        return for_x, for_values, None, None, None
+
+
+def _tiled(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
+    y = x.new_empty(len(x), len(rows.starts) - 1)
+    if not len(values):
+        return y.zero_()
+    for start in range(0, len(x), TILE):
+        tile = x[start : start + TILE].t().contiguous()  # (D, tile)
+        y[start : start + TILE] = F.embedding_bag(
+            rows.columns,
+            tile,
+            rows.starts,
+            mode="sum",
+            per_sample_weights=values,
+            include_last_offset=True,
+        ).t()
+    return y
+
+
+def _sampled(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
+    zeros = x.new_zeros(len(rows.columns))
+    total = _csr(zeros, rows, grad.shape[1], x.shape[1])
+    if not len(zeros):
+        return zeros
+    for start in range(0, len(x), TILE):
+        tile = slice(start, start + TILE)
+        total = torch.sparse.sampled_addmm(total, grad[tile].t().contiguous(), x[tile])
+    return total.values()
+
+
+def _few(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
+    matrix = _csr(values, rows, len(rows.starts) - 1, x.shape[1])
+    return torch.mv(matrix, x[0])[None] if len(x) == 1 else (matrix @ x.t()).t()
+
+
+def _csr(values: Tensor, rows: Rows, d_out: int, d_in: int) -> Tensor:
+    return torch.sparse_csr_tensor(
+        rows.starts, rows.columns, values, (d_out, d_in), check_invariants=False
+    )

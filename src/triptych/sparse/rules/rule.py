@@ -1,0 +1,94 @@
+"""What every rule is that changes masks while a net trains."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from triptych.errors import InvalidSetting
+
+
+class Rule(ABC):
+    """Says at which optimizer steps masks change, and to what. Pure: it remembers nothing."""
+
+    needs_gradient: bool = False
+    """Whether an update looks at the gradient of weights that do not exist."""
+
+    @abstractmethod
+    def due(self, step: int, steps: int) -> bool:
+        """Whether masks change after optimizer step number `step` (from 1) of `steps`."""
+
+    @abstractmethod
+    def update(
+        self,
+        weight: Float[Tensor, "O D"],
+        mask: Bool[Tensor, "O D"],
+        gradient: Float[Tensor, "O D"] | None,
+        progress: float,
+        generator: torch.Generator,
+    ) -> Bool[Tensor, "O D"]:
+        """The next mask of one layer.
+
+        Args:
+            weight: zeros outside of the mask.
+            mask: that the step was taken with.
+            gradient: of all places, the mean over ranks and micro-batches; None unless needed.
+            progress: share of the time of change that is over, in [0, 1].
+            generator: equal on all ranks.
+        """
+
+    @abstractmethod
+    def progress(self, step: int, steps: int) -> float:
+        """The share of the time of change that is over."""
+
+
+@final
+class Static(Rule):
+    """Masks stay as they were drawn."""
+
+    def due(self, step: int, steps: int) -> bool:
+        """Never."""
+        return False
+
+    def update(
+        self,
+        weight: Float[Tensor, "O D"],
+        mask: Bool[Tensor, "O D"],
+        gradient: Float[Tensor, "O D"] | None,
+        progress: float,
+        generator: torch.Generator,
+    ) -> Bool[Tensor, "O D"]:
+        """No change."""
+        return mask
+
+    def progress(self, step: int, steps: int) -> float:
+        """Over from the start."""
+        return 1.0
+
+
+class Periodic(Rule, ABC):
+    """Changes masks every so many steps, until a share of the training is over.
+
+    Args:
+        every: optimizer steps between two changes.
+        until: share of all steps after which masks stay; they need time to settle.
+    """
+
+    def __init__(self, every: int, until: float) -> None:
+        if every < 1:
+            raise InvalidSetting(f"every must be at least 1 optimizer step, got {every}")
+        if not 0 < until <= 1:
+            raise InvalidSetting(f"until must be in (0, 1], got {until}")
+        self.every, self.until = every, until
+
+    @final
+    def due(self, step: int, steps: int) -> bool:
+        """Every `every` steps, while there is time."""
+        return step % self.every == 0 and step < self.until * steps
+
+    @final
+    def progress(self, step: int, steps: int) -> float:
+        """Of the steps in which masks may change."""
+        return min(step / max(self.until * steps, 1.0), 1.0)

@@ -1,0 +1,195 @@
+"""Every kernel against the reference, in values, gradients and whole trainings."""
+
+import copy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from triptych.sparse import MaskedLinear, SparseLinear, block_masks, uniform_mask
+
+CONF = Path(__file__).parents[3] / "conf" / "model" / "kernel"
+KERNELS = sorted(path.stem for path in CONF.glob("*.yaml"))
+BLOCK = 4
+
+
+def kernel(name: str, mask: Tensor, seed: int = 0) -> SparseLinear:
+    torch.manual_seed(seed)
+    node = OmegaConf.load(CONF / f"{name}.yaml")
+    OmegaConf.update(node, "model.block", BLOCK, force_add=True)
+    return instantiate({k: v for k, v in node.items() if k != "model"})(mask)
+
+
+def mask_of(rows: int, columns: int, sparsity: float, seed: int = 0) -> Tensor:
+    """Of whole blocks, which every kernel takes."""
+    generator = torch.Generator().manual_seed(seed)
+    blocks = uniform_mask(rows, columns, sparsity, generator)
+    return blocks.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
+
+
+def outcome(layer: SparseLinear, x: Tensor) -> dict[str, Tensor]:
+    """Output and gradients; that of the weights as a dense matrix."""
+    layer.zero_grad()
+    x = x.clone().requires_grad_()
+    y = layer(x)
+    (y * torch.arange(1.0, y.numel() + 1, dtype=y.dtype).view(y.shape)).sum().backward()
+    (weight,) = (p for n, p in layer.named_parameters() if n != "bias")
+    spread = copy.deepcopy(layer)
+    with torch.no_grad():
+        dict(spread.named_parameters())[
+            next(n for n, _ in layer.named_parameters() if n != "bias")
+        ].copy_(torch.zeros_like(weight) if weight.grad is None else weight.grad)
+    return {"y": y.detach(), "x": x.grad, "weight": spread.matrix(), "bias": layer.bias.grad}
+
+
+def assert_alike(ours: dict[str, Tensor], theirs: dict[str, Tensor], **tolerance: Any) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        torch.testing.assert_close(
+            ours[name], value, msg=lambda m, n=name: f"{n}: {m}", **tolerance
+        )
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@given(
+    rows=st.integers(1, 4),
+    columns=st.integers(1, 4),
+    sparsity=st.floats(0, 0.99),
+    batch=st.sampled_from([0, 1, 3, 63, 64, 65, 130]),
+    seed=st.integers(0, 20),
+)
+def test_outputs_and_all_gradients_are_those_of_the_reference(
+    name, rows, columns, sparsity, batch, seed
+):
+    mask = mask_of(rows, columns, sparsity, seed)
+    ours, reference = kernel(name, mask).double(), kernel("masked", mask).double()
+    x = torch.randn(batch, mask.shape[1], dtype=torch.double)
+    assert_alike(outcome(ours, x), outcome(reference, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("shape", [(8,), (1, 8), (2, 3, 8), (0, 8), (2, 0, 8)])
+def test_any_number_of_dimensions_in_front_is_fine_with_and_without_gradient(name, shape):
+    layer = kernel(name, mask_of(3, 2, 0.5))
+    x = torch.randn(*shape)
+    wanted = x @ layer.matrix().T + layer.bias
+    torch.testing.assert_close(layer(x), wanted)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), wanted)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_layer_without_any_weight_gives_its_bias(name):
+    layer = kernel(name, torch.zeros(8, 8, dtype=torch.bool))
+    x = torch.randn(5, 8, requires_grad=True)
+    y = layer(x)
+    torch.testing.assert_close(y, layer.bias.expand(5, 8))
+    y.sum().backward()
+    assert x.grad is not None
+    assert not x.grad.any()
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), layer.bias.expand(5, 8))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_gradients_are_those_of_finite_differences(name):
+    layer = kernel(name, mask_of(2, 3, 0.5)).double()
+    x = torch.randn(3, 12, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *layer.parameters()))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_views_and_expanded_gradients_are_fine(name):
+    layer, reference = (kernel(n, mask_of(3, 2, 0.5)) for n in (name, "masked"))
+    base = torch.randn(8, 10)
+    grads = []
+    for net in (layer, reference):
+        x = base.clone().requires_grad_()
+        net(x.t()).sum().backward()
+        grads.append(x.grad)
+    torch.testing.assert_close(*grads)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_choice_of_a_kernel_changes_neither_the_first_weights_nor_what_is_declared(name):
+    mask = mask_of(3, 2, 0.5)
+    ours, reference = kernel(name, mask), kernel("masked", mask)
+    assert torch.equal(ours.matrix(), reference.matrix())
+    assert torch.equal(ours.bias, reference.bias)
+    assert torch.equal(ours.mask, mask)
+    assert (ours.shape, ours.nonzeros, ours.density) == ((12, 8), 48, 0.5)
+    cost, wanted = ours.cost(), reference.cost()
+    assert (cost.params_total, cost.params_active, cost.flops) == (
+        wanted.params_total,
+        wanted.params_active,
+        wanted.flops,
+    )
+    assert cost.flops_executed == (192 if isinstance(ours, MaskedLinear) else 96)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        partial(torch.optim.AdamW, lr=1e-2, weight_decay=0.1),
+        partial(torch.optim.SGD, lr=1e-2, momentum=0.9, weight_decay=1e-2),
+    ],
+    ids=["adamw", "sgd"],
+)
+def test_a_whole_training_is_that_of_the_reference(name, recipe):
+    mask = mask_of(4, 3, 0.7)
+    finals = []
+    for which in (name, "masked"):
+        layer = kernel(which, mask).double()
+        optimizer = recipe(layer.parameters())
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(30):
+            x = torch.randn(9, 12, generator=generator, dtype=torch.double)
+            (layer(x) - 1).square().mean().backward()
+            torch.nn.utils.clip_grad_norm_(layer.parameters(), 0.5)
+            optimizer.step()
+            optimizer.zero_grad()
+        finals.append((layer.matrix(), layer.bias.detach()))
+    for ours, wanted in zip(*finals, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_state_dict_and_a_copy_bring_back_everything(name):
+    mask, other = mask_of(4, 4, 0.5, seed=0), mask_of(4, 4, 0.5, seed=1)
+    assert not torch.equal(mask, other)
+    layer, target = kernel(name, mask), kernel(name, other, seed=5)
+    target.load_state_dict(layer.state_dict())
+    x = torch.randn(70, 16)
+    for again in (target, copy.deepcopy(layer)):
+        assert torch.equal(again.mask, mask)
+        assert_alike(outcome(again, x), outcome(layer, x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_autocast_gives_nearly_the_same(name):
+    layer = kernel(name, mask_of(4, 4, 0.5))
+    x = torch.randn(70, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = layer(x)
+    torch.testing.assert_close(y.float(), layer(x), rtol=3e-2, atol=3e-2)
+    y.float().sum().backward()
+    assert all(p.grad is not None and p.grad.dtype == p.dtype for p in layer.parameters())
+
+
+def test_the_block_kernel_refuses_masks_that_are_not_of_blocks():
+    from triptych.errors import IncompatibleSettings
+
+    with pytest.raises(IncompatibleSettings, match="model/mask=block"):
+        kernel("block", uniform_mask(8, 8, 0.5, torch.Generator().manual_seed(0)))
+    with pytest.raises(IncompatibleSettings, match=r"6 x 8 has no whole blocks of 4"):
+        kernel("block", torch.ones(6, 8, dtype=torch.bool))
+    (mask,) = block_masks([(8, 8)], 0.5, [torch.Generator().manual_seed(0)], block=4)
+    assert kernel("block", mask).nonzeros == 32
