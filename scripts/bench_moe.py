@@ -21,7 +21,7 @@ from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
 from moe_gpu import gpu_rows
 from moe_peers import PEERS, ROOM, SEQUENCE, absences, peers
 from moe_subjects import (
-    DISPATCHES,
+    VARIANTS,
     Shape,
     Timer,
     backward_seconds,
@@ -154,10 +154,10 @@ def hard_cases(plan: Plan) -> list[Row]:
     """Load on one expert, and many experts."""
     even, few = plan.shape(LARGE), plan.shape(MIDDLE)
     skewed, many = replace(even, skew=2.8), replace(few, experts=64)
-    goals = {key: 1.1 for key in DISPATCHES if key not in PADS}
+    goals = {key: 1.1 for key in VARIANTS if key not in PADS}
     rows = against_itself(plan, "skewed load", skewed, ("even load", even), goals, seconds)
     gc.collect()
-    base, goals = (f"E={few.experts}", few), dict.fromkeys(DISPATCHES, 1.5)
+    base, goals = (f"E={few.experts}", few), dict.fromkeys(VARIANTS, 1.5)
     return rows + against_itself(plan, "backward alone", many, base, goals, backward_seconds)
 
 

@@ -18,6 +18,7 @@ from triptych.errors import IncompatibleSettings
 from triptych.moe import (
     Dispatch,
     MoE,
+    Router,
     SoftmaxTopK,
     StackedMLP,
     SwiGLU,
@@ -26,12 +27,27 @@ from triptych.moe import (
     padded_dispatch,
 )
 
-DISPATCHES: dict[str, Dispatch] = {
-    "loop": loop_dispatch,
-    "padded": padded_dispatch,
-    "grouped": grouped_dispatch,
-}
 CHUNKS = (256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to compute the same layer.
+
+    Attributes:
+        dispatch: how rows travel.
+        router: makes the router from (D, E, top_k=K).
+    """
+
+    dispatch: Dispatch
+    router: Callable[..., Router] = SoftmaxTopK
+
+
+VARIANTS = {
+    "loop": Variant(loop_dispatch),
+    "padded": Variant(padded_dispatch),
+    "grouped": Variant(grouped_dispatch),
+}
 
 
 @dataclass(frozen=True)
@@ -153,12 +169,16 @@ def skew(moe: MoE, x: Tensor, scores: Tensor, goal: float) -> None:
 
 
 def ours(shape: Shape, moe: MoE) -> dict[str, Work]:
-    """The same weights with each dispatch that takes them."""
-    works = {
-        name: work(shape, MoE(moe.router, moe.experts, dispatch))
-        for name, dispatch in DISPATCHES.items()
-    }
+    """The same layer in each way that takes it."""
+    works = {name: work(shape, like(moe, shape, way)) for name, way in VARIANTS.items()}
     return {name: candidate for name, candidate in works.items() if runs(candidate)}
+
+
+def like(moe: MoE, shape: Shape, way: Variant) -> MoE:
+    """The same layer another way; it shares the experts."""
+    router = way.router(shape.width, shape.experts, top_k=shape.top_k)
+    router.load_state_dict(moe.router.state_dict())
+    return MoE(router.to(shape.device, shape.dtype), moe.experts, way.dispatch)
 
 
 def runs(work: Work) -> bool:
