@@ -32,6 +32,9 @@ system:  ## install chromium and g++ with apt, for the tests that open pages and
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium g++; fi
 
+native: $(READY)  ## compile the fused CPU operator of MoE layers, which model=moe then takes
+	$(BIN)/python -m triptych.moe.native
+
 bench: $(READY)  ## run the benchmarks (QUICK=1: a short form)
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
@@ -47,4 +50,4 @@ fix: $(READY)  ## format, and mend what the linter can
 clean:  ## remove what can be made again, except logs and reports
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help install compare test oracles system bench study fix clean
+.PHONY: help install compare test oracles system native bench study fix clean

@@ -7,6 +7,7 @@ of the experts.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 import torch
@@ -22,10 +23,15 @@ from triptych.moe import (
     SoftmaxTopK,
     StackedMLP,
     SwiGLU,
+    auto_dispatch,
+    auto_softmax_topk,
+    fused_dispatch,
+    fused_softmax_topk,
     grouped_dispatch,
     loop_dispatch,
     padded_dispatch,
 )
+from triptych.moe.native.operator import operator_or_none
 
 CHUNKS = (256, 512, 1024)
 
@@ -47,6 +53,8 @@ VARIANTS = {
     "loop": Variant(loop_dispatch),
     "padded": Variant(padded_dispatch),
     "grouped": Variant(grouped_dispatch),
+    "fused": Variant(fused_dispatch, partial(SoftmaxTopK, select=fused_softmax_topk)),
+    "auto": Variant(auto_dispatch, partial(SoftmaxTopK, select=auto_softmax_topk)),
 }
 
 
@@ -170,8 +178,14 @@ def skew(moe: MoE, x: Tensor, scores: Tensor, goal: float) -> None:
 
 def ours(shape: Shape, moe: MoE) -> dict[str, Work]:
     """The same layer in each way that takes it."""
-    works = {name: work(shape, like(moe, shape, way)) for name, way in VARIANTS.items()}
+    works = {name: work(shape, like(moe, shape, way)) for name, way in variants().items()}
     return {name: candidate for name, candidate in works.items() if runs(candidate)}
+
+
+def variants() -> dict[str, Variant]:
+    """All, less the fused one where it cannot be compiled: it would be the loop by another name."""
+    compiled = operator_or_none() is not None
+    return {name: way for name, way in VARIANTS.items() if compiled or name != "fused"}
 
 
 def like(moe: MoE, shape: Shape, way: Variant) -> MoE:

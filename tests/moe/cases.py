@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any
 
 import torch
+from hydra.utils import get_object
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from triptych.moe import (
@@ -21,6 +23,8 @@ from triptych.moe import (
     loop_dispatch,
 )
 from triptych.types import Cost
+
+from ..composed import CONF
 
 BANKS: tuple[type[StackedMLP] | type[Specialists], ...] = (StackedMLP, Specialists)
 
@@ -107,3 +111,10 @@ class Probe(ExpertBank):
 
     def costs(self) -> list[Cost]:
         return [Cost()] * self.experts
+
+
+DISPATCHES: dict[str, Callable[[Tensor, Routing, ExpertBank], Tensor]] = {
+    file.stem: get_object(OmegaConf.load(file)["_target_"])
+    for file in sorted((CONF / "model" / "dispatch").glob("*.yaml"))
+}
+"""Every dispatch that a user can name: a new one is tested by being there."""

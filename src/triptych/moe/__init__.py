@@ -12,6 +12,8 @@ from triptych.moe.balance.losses import (
 )
 from triptych.moe.balance.statistics import Average, global_batch, micro_batch
 from triptych.moe.capacity import Capacity, Dropless, Limited, at_random, by_position, by_score
+from triptych.moe.dispatch.auto import auto_dispatch
+from triptych.moe.dispatch.fused import fused_dispatch
 from triptych.moe.dispatch.grouped import grouped_dispatch
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
@@ -23,6 +25,12 @@ from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
+from triptych.moe.routers.selection import (
+    Selection,
+    auto_softmax_topk,
+    fused_softmax_topk,
+    softmax_topk,
+)
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
 from triptych.moe.scores import LinearScores, MLPScores, Scores
@@ -44,6 +52,7 @@ __all__ = [
     "Router",
     "Routing",
     "Scores",
+    "Selection",
     "SelfBalancing",
     "SoftmaxTopK",
     "Specialists",
@@ -53,8 +62,12 @@ __all__ = [
     "TopKSoftmax",
     "UnnormalisedTopK",
     "at_random",
+    "auto_dispatch",
+    "auto_softmax_topk",
     "by_position",
     "by_score",
+    "fused_dispatch",
+    "fused_softmax_topk",
     "global_batch",
     "grouped_dispatch",
     "gshard_loss",
@@ -68,6 +81,7 @@ __all__ = [
     "same_active",
     "same_total",
     "sequence_loss",
+    "softmax_topk",
     "squared_deviation_loss",
     "switch_loss",
     "z_loss",

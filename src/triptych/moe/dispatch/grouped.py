@@ -29,7 +29,7 @@ def grouped_dispatch(
             what `grouped_mm` takes.
     """
     bank = need_stacked(experts, "grouped")
-    dtype = _compute_type(x, bank)
+    dtype = compute_type(x, bank)
     refusal = why_not_grouped(bank, dtype)
     if refusal is not None:
         raise IncompatibleSettings(f"model/dispatch=grouped: {refusal}: take model/dispatch=loop")
@@ -63,8 +63,8 @@ def grouped_linear(
     return product + spread
 
 
-def _compute_type(x: Tensor, bank: StackedMLP) -> torch.dtype:
-    # grouped_mm does not know autocast, so what autocast would do is done here.
+def compute_type(x: Tensor, bank: StackedMLP) -> torch.dtype:
+    """The precision of the products: `grouped_mm` does not know autocast, so it is asked here."""
     if torch.is_autocast_enabled(x.device.type):
         return torch.get_autocast_dtype(x.device.type)
     return torch.promote_types(x.dtype, bank.up.dtype)

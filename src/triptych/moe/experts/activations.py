@@ -18,7 +18,7 @@ class Activation(ABC):
 
     @abstractmethod
     def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
-        """(N, F * inputs_per_unit) -> (N, F)."""
+        """(..., F * inputs_per_unit) -> (..., F)."""
 
 
 @final

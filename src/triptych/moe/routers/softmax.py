@@ -9,6 +9,7 @@ from torch import Tensor
 
 from triptych.errors import IncompatibleSettings
 from triptych.moe.routers.router import TopKRouter
+from triptych.moe.routers.selection import Selection, softmax_topk
 from triptych.moe.routing import Routing
 from triptych.moe.scores import LinearScores, Scores
 
@@ -19,7 +20,22 @@ class SoftmaxTopK(TopKRouter):
 
     For K > 1 the gates are renormalised to sum 1. For K = 1 the gate is the raw probability
     (Switch, arXiv 2101.03961, eq. 2): renormalised it would be 1, and the router without gradient.
+
+    Args:
+        select: computes softmax and choice, such as `softmax_topk`.
     """
+
+    def __init__(
+        self,
+        d_in: int,
+        num_experts: int,
+        *,
+        top_k: int,
+        scores: Callable[[int, int], Scores] = LinearScores,
+        select: Selection = softmax_topk,
+    ) -> None:
+        super().__init__(d_in, num_experts, top_k=top_k, scores=scores)
+        self.select = select
 
     def decide(
         self,
@@ -28,10 +44,7 @@ class SoftmaxTopK(TopKRouter):
         valid: Bool[Tensor, " T"] | None,
     ) -> Routing:
         """Gates from the probabilities of the chosen."""
-        probs = torch.softmax(logits, dim=-1)
-        gates, experts = torch.topk(probs, self.top_k, dim=-1)
-        if self.top_k > 1:
-            gates = gates / gates.sum(dim=-1, keepdim=True)
+        probs, gates, experts = self.select(logits, self.top_k, self.top_k > 1)
         return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
 
 
@@ -40,7 +53,22 @@ class UnnormalisedTopK(TopKRouter):
     """Softmax over all experts; a gate is the probability itself, so gates sum to less than 1.
 
     Switch (arXiv 2101.03961, eq. 2) for K = 1; OLMoE (arXiv 2409.02060) for K = 8.
+
+    Args:
+        select: computes softmax and choice, such as `softmax_topk`.
     """
+
+    def __init__(
+        self,
+        d_in: int,
+        num_experts: int,
+        *,
+        top_k: int,
+        scores: Callable[[int, int], Scores] = LinearScores,
+        select: Selection = softmax_topk,
+    ) -> None:
+        super().__init__(d_in, num_experts, top_k=top_k, scores=scores)
+        self.select = select
 
     def decide(
         self,
@@ -49,8 +77,7 @@ class UnnormalisedTopK(TopKRouter):
         valid: Bool[Tensor, " T"] | None,
     ) -> Routing:
         """Gates are probabilities."""
-        probs = torch.softmax(logits, dim=-1)
-        gates, experts = torch.topk(probs, self.top_k, dim=-1)
+        probs, gates, experts = self.select(logits, self.top_k, False)
         return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
 
 

@@ -1,0 +1,61 @@
+"""The fastest dispatch for what is at hand."""
+
+import logging
+from collections.abc import Callable
+from functools import cache, partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch import distributed as dist
+
+from triptych.moe.dispatch.fused import run_fused, why_not_fused
+from triptych.moe.dispatch.grouped import compute_type, grouped_dispatch, why_not_grouped
+from triptych.moe.dispatch.loop import loop_dispatch
+from triptych.moe.experts.bank import ExpertBank
+from triptych.moe.experts.stacked import StackedMLP
+from triptych.moe.native.operator import Operator, operator_if_built
+from triptych.moe.routing import Routing
+
+log = logging.getLogger("triptych")
+
+
+def auto_dispatch(
+    x: Float[Tensor, "T D"], routing: Routing, experts: ExpertBank
+) -> Float[Tensor, "T O"]:
+    """`choose`s for each call and says once in the log what and why. Compiles nothing."""
+    dispatch, reason = choose(x, experts, operator_if_built())
+    say_once(reason)
+    return dispatch(x, routing, experts)
+
+
+def choose(
+    x: Tensor, experts: ExpertBank, operator: Operator | None
+) -> tuple[Callable[[Tensor, Routing, ExpertBank], Tensor], str]:
+    """The dispatch, and a line that names it and says why.
+
+    On the CPU the fused operator if it has been compiled, else the loop: padded and grouped
+    products were never faster there (`benchmarks/moe.md`). On CUDA the grouped product in
+    bfloat16, the one precision in which it is a single kernel.
+    """
+    if not isinstance(experts, StackedMLP):
+        return loop_dispatch, "dispatch loop: the experts differ"
+    if x.is_cuda:
+        dtype = compute_type(x, experts)
+        refusal = why_not_grouped(experts, dtype)
+        if refusal is None and dtype == torch.bfloat16:
+            return grouped_dispatch, "dispatch grouped: one kernel for all experts in bfloat16"
+        return loop_dispatch, f"dispatch loop: {refusal or f'grouped_mm is no kernel in {dtype}'}"
+    refusal = why_not_fused(x, experts)
+    if refusal is not None:
+        return loop_dispatch, f"dispatch loop: {refusal}"
+    if operator is None:
+        return loop_dispatch, "dispatch loop: `make native` compiles a faster one for the CPU"
+    return partial(run_fused, operator=operator), "dispatch fused: the compiled CPU operator"
+
+
+@cache
+def say_once(line: str) -> None:
+    """Logs the line the first time that this process has it to say, on the first rank."""
+    if not (dist.is_available() and dist.is_initialized() and dist.get_rank() > 0):
+        log.info("%s", line)
