@@ -9,20 +9,22 @@ from triptych.sparse import SparseLinear
 from triptych.types import Cost
 
 from ..built import MODELS, network, signals
+from ..routers import ROUTERS, choice
 
 SAMPLES = 256
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
+@pytest.mark.parametrize("model", [*MODELS.values(), *map(choice, ROUTERS)], ids=" ".join)
 def test_declared_flops_are_those_that_torch_counts(model: tuple[str, ...]) -> None:
     net = network(*model).eval()
     x = signals(SAMPLES)
     with FlopCounterMode(display=False) as counter:
         _, decisions = net(x)
     shares = {f"blocks.{k}": (r.load() / SAMPLES).tolist() for k, r in decisions.items()}
-    counted = counter.get_total_flops() / SAMPLES
-    # Torch counts the gates' weighted sum of answers too (2 K O per token).
-    assert declared_cost(net, shares).flops_executed == pytest.approx(counted, rel=0.015)
+    # Torch also counts the gates' weighted sum of answers, a bmm; we count weights alone.
+    by_operation = counter.get_flop_counts()["Global"]
+    counted = sum(flops for op, flops in by_operation.items() if op != torch.ops.aten.bmm)
+    assert declared_cost(net, shares).flops_executed == pytest.approx(counted / SAMPLES)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)

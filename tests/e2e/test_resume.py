@@ -72,9 +72,9 @@ def last(sweep: Outcome, job: int) -> dict[str, Any]:
 
 
 def curve(sweep: Outcome, job: int) -> pd.DataFrame:
-    """The metrics of a run but for times."""
+    """The metrics of a run but for times, and for churn: just after a resume there is none."""
     table = pd.read_csv(Path(sweep.folder, str(job), "metrics.csv"))
-    return table.drop(columns="time/train_s")
+    return table.drop(columns=["time/train_s", *table.filter(like="/churn")])
 
 
 def same(first: Any, second: Any) -> None:

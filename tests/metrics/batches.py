@@ -44,7 +44,9 @@ def everything(rows: slice) -> dict[str, Any]:
     probs = torch.softmax(torch.randn(60, EXPERTS, generator=torch.Generator().manual_seed(1)), 1)
     gates, ids = probs[rows].topk(2, dim=1)
     routing = RoutingMetrics(EXPERTS, FAMILIES)
-    routing.update(Routing(ids, gates, probs[rows], probs[rows]), family)
+    kept = (torch.arange(120).view(60, 2) % 7 > 0)[rows]
+    valid = (torch.arange(60) % 5 > 0)[rows]
+    routing.update(Routing(ids, gates, probs[rows], probs[rows], kept=kept, valid=valid), family)
     return {
         "pair": pair.compute(),
         "scalars": quality.scalars(),
@@ -63,3 +65,31 @@ def rank(index: int, world: int, port: int, folder: str) -> None:
         Path(folder, f"{index}.json").write_text(json.dumps(found))
     finally:
         torch.distributed.destroy_process_group()
+
+
+def routed(
+    samples: int,
+    experts: int,
+    top_k: int,
+    seed: int,
+    padded: bool = False,
+    choosy: bool = False,
+    full: bool = False,
+) -> Routing:
+    """A random decision, with some of the masks."""
+    generator = torch.Generator().manual_seed(seed)
+    probs = torch.softmax(3 * torch.randn(samples, experts, generator=generator), dim=1)
+    gates, ids = probs.topk(top_k, dim=1)
+    valid, chosen, kept = (
+        torch.rand(shape, generator=generator) < 0.6
+        for shape in ((samples,), (samples, top_k), (samples, top_k))
+    )
+    return Routing(
+        ids,
+        gates,
+        probs,
+        probs.log(),
+        valid=valid if padded else None,
+        chosen=chosen if choosy else None,
+        kept=kept if full else None,
+    )

@@ -11,6 +11,8 @@ from triptych.metrics import RoutingMetrics, normalised_mutual_information
 from triptych.metrics.routing import CONFIDENCE_BINS
 from triptych.moe import Routing
 
+from .batches import routed
+
 
 def decision(samples: int, experts: int, top_k: int, seed: int = 0) -> Routing:
     generator = torch.Generator().manual_seed(seed)
@@ -81,6 +83,63 @@ def test_batches_in_any_split_give_the_same(case, cuts):
     assert found["share"] == wanted["share"]
     for key in ("load", "topk_by_family", "confidence"):
         assert found["table"][key] == wanted["table"][key]
+
+
+@given(CASES, st.tuples(st.booleans(), st.booleans()))
+def test_padding_and_routes_that_were_not_chosen_count_nowhere(case, masks):
+    samples, experts, top_k, seed = case
+    family = families_of(samples, 3, seed)
+    routing = routed(samples, experts, top_k, seed, *masks)
+    metric = RoutingMetrics(experts, 3)
+    metric.update(routing, family)
+    found = metric.compute()
+    assert found["table"]["load"] == routing.load().tolist()
+    assert sum(map(sum, found["table"]["topk_by_family"])) == int(routing.load().sum())
+    real = torch.ones(samples, dtype=torch.bool) if routing.valid is None else routing.valid
+    assert sum(found["table"]["confidence"]) == int(real.sum())
+    alone = RoutingMetrics(experts, 3)
+    alone.update(
+        Routing(
+            routing.experts[real],
+            routing.gates[real],
+            routing.probs[real],
+            routing.logits[real],
+            chosen=None if routing.chosen is None else routing.chosen[real],
+        ),
+        family[real],
+    )
+    wanted = alone.compute()
+    assert found["scalars"] == pytest.approx(wanted["scalars"])
+    assert found["share"] == pytest.approx(wanted["share"])
+    assert found["table"]["prob_by_family"] == wanted["table"]["prob_by_family"]
+
+
+@given(CASES, st.tuples(st.booleans(), st.booleans()))
+def test_dropped_routes_are_load_but_no_work(case, masks):
+    samples, experts, top_k, seed = case
+    routing = routed(samples, experts, top_k, seed, *masks, full=True)
+    metric = RoutingMetrics(experts, 3)
+    metric.update(routing, families_of(samples, 3, seed))
+    found = metric.compute()
+    wanted, executed = int(routing.load().sum()), int(routing.executed_load().sum())
+    assert found["table"]["load"] == routing.load().tolist()
+    rate = 1 - executed / wanted if wanted else 0.0
+    assert found["scalars"]["drop_rate"] == pytest.approx(rate)
+    real = samples if routing.valid is None else int(routing.valid.sum())
+    share = routing.executed_load().double() / max(real, 1)
+    assert found["share"] == pytest.approx(share.tolist())
+
+
+@pytest.mark.parametrize(
+    ("rows", "margin"),
+    [([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]], 0.3), ([[0.5, 0.5, 0.0]], 0.0), ([[1.0]], 1.0)],
+)
+def test_the_margin_is_the_mean_lead_of_the_most_probable_expert(rows, margin):
+    probs = torch.tensor(rows)
+    gates, ids = probs.topk(1)
+    metric = RoutingMetrics(probs.shape[1], 1)
+    metric.update(Routing(ids, gates, probs, probs), torch.zeros(len(probs), dtype=torch.long))
+    assert metric.compute()["scalars"]["margin"] == pytest.approx(margin)
 
 
 def test_each_evaluation_starts_from_nothing():

@@ -20,6 +20,7 @@ from triptych.moe import (
     SoftmaxTopK,
     Specialists,
     StackedMLP,
+    TopKRouter,
     loop_dispatch,
 )
 from triptych.types import Cost
@@ -111,6 +112,19 @@ class Probe(ExpertBank):
 
     def costs(self) -> list[Cost]:
         return [Cost()] * self.experts
+
+
+def reading_logits(router: TopKRouter) -> TopKRouter:
+    """The router with scores that are its input: tokens (T, E) are the logits."""
+    assert isinstance(router.scores, LinearScores)
+    with torch.no_grad():
+        router.scores.linear.weight.copy_(torch.eye(len(router.scores.linear.weight)))
+    return router.double()
+
+
+def rows(*values: Sequence[float]) -> Tensor:
+    """Tokens by hand, in double precision."""
+    return torch.tensor(values, dtype=torch.double)
 
 
 DISPATCHES: dict[str, Callable[[Tensor, Routing, ExpertBank], Tensor]] = {

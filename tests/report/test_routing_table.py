@@ -22,6 +22,21 @@ def test_routing_is_the_mean_over_seeds_of_each_layer(write_run, fake, tmp_path)
     assert "0 = nothing, 1 = everything" in html
 
 
+def test_columns_that_older_runs_lack_are_there_where_one_run_has_them(write_run, fake, tmp_path):
+    write_run(routed(fake("moe", 0, 0.9), "block_0", load_gini=0.25))
+    html = routing_table(load_runs([tmp_path]))
+    assert not [name for name in ("Dropped", "Margin", "Churn") if name in html]
+    newer = routed(fake("moe", 1, 0.9), "block_0", load_gini=0.5, drop_rate=0.125, margin=0.75)
+    churn = {"val/moe/block_0/churn": 0.0625}
+    write_run(replace(newer, metrics=newer.metrics | {"final": churn}))
+    html = routing_table(load_runs([tmp_path]))
+    cells = ("0.375", "-", "-", "-", "-", "-", "0.125", "0.750", "0.062")
+    written = "".join(f"<td>{value}</td>" for value in cells)
+    assert f"<tr><td>moe</td><td>block_0</td>{written}</tr>" in html
+    assert "Churn of favourites" not in html
+    assert html.count("<th ") == 2 + len(cells)
+
+
 def test_a_hostile_layer_is_escaped_on_the_page(write_run, fake, tmp_path):
     write_run(routed(fake("moe", 0, 0.9), "<u>a/b</u>", dead_experts=2.0))
     page = build_report([tmp_path / "runs"], tmp_path / "out").page.read_text()

@@ -3,7 +3,14 @@ import torch
 from lightning import Trainer
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.run.build import build_data, build_module, build_named, build_trainer, construct
+from triptych.run.build import (
+    build_data,
+    build_module,
+    build_named,
+    build_trainer,
+    construct,
+    rehearse,
+)
 from triptych.training import FFNModule, MoEModule, SparseModule
 
 from ..built import module
@@ -45,6 +52,8 @@ def test_the_optimizer_holds_every_parameter_of_the_net() -> None:
         (["model=sparse", "model.dropout=-1"], InvalidSetting, "dropout must be in"),
         (["model=ffn", "model.d_hidden=1"], InvalidSetting, "d_hidden must be at least 2"),
         (["model=ffn", "model.backbone.build.depth=0"], InvalidSetting, "depth must be at least"),
+        (["model=gshard", "model.top_k=1"], IncompatibleSettings, "top_k must be 2, got 1"),
+        (["model=moe", "model/router=base"], IncompatibleSettings, "top_k must be 1, got 2"),
     ],
     ids=str,
 )
@@ -81,3 +90,36 @@ def test_signals_of_any_length_fit_the_net() -> None:
         config = composed("model=notebook_moe", f"data.seq_len={length}")
         built = build_module(config, build_data(config))
         assert built.network(torch.zeros(3, length))[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model/balance=importance_load"], "importance_load needs a router with noise"),
+        (["model/dispatch=grouped", "model/experts=specialists"], "Specialists differ"),
+        (["model/dispatch=grouped", "model.d_hidden=33"], "width 33 .* no multiple of 16 bytes"),
+    ],
+    ids=str,
+)
+def test_parts_that_cannot_work_together_are_one_plain_line_before_training(
+    overrides: list[str], words: str
+) -> None:
+    with pytest.raises(IncompatibleSettings, match=words) as caught:
+        module("model=moe", *overrides)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", [["model=ffn"], ["model=gshard"], ["model=deepseek"]], ids=str)
+def test_the_rehearsal_leaves_no_trace(model: list[str]) -> None:
+    built = module(*model)
+    assert built.training
+    assert [value for value in vars(built).values() if isinstance(value, list) and value] == [
+        built.classes,
+        built.families,
+    ]
+    before = {name: value.clone() for name, value in built.state_dict().items()}
+    random = torch.get_rng_state()
+    rehearse(built, 32)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, before[name]) for name, value in built.state_dict().items())
+    assert [name for name, p in built.named_parameters() if p.grad is not None] == []

@@ -1,12 +1,15 @@
+import itertools
+
 import pytest
 import torch
+from lightning import Callback
 from torch.nn import functional as F
 
 from triptych.errors import InvalidSetting
-from triptych.moe import MoE, micro_batch, squared_deviation_loss, switch_loss
+from triptych.moe import MoE, micro_batch, squared_deviation_loss, switch_loss, z_loss
 from triptych.training import MoEModule
 
-from .tiny import BATCHES, Diary, fit, pair
+from .tiny import BATCHES, SAMPLES, Batches, Diary, fit, pair, trainer
 
 STILL = ("model=moe", "model.dropout=0.0", "model.lr=0.0")
 
@@ -60,8 +63,9 @@ def test_routing_is_counted_anew_in_every_evaluation():
     diary = Diary()
     module, data, runner = fit(*STILL, max_epochs=3, callbacks=[diary])
     routed = [{k: v for k, v in epoch.items() if "val/moe" in k} for epoch in diary.logged]
-    assert len(routed[0]) == 2 * 7
-    assert routed[0] == routed[1] == routed[2]
+    assert len(routed[0]) == 2 * 9
+    for later in routed[1:]:
+        assert {k: v for k, v in later.items() if "churn" not in k} == routed[0]
     runner.test(module, data, verbose=False)
     for table in module.tables()["routing"]:
         assert sum(table["load"]) == 2 * 40
@@ -128,3 +132,102 @@ def test_no_list_of_an_epoch_outlives_it():
     module, _, _ = fit("model=moe", max_epochs=2)
     lists = [value for value in vars(module).values() if isinstance(value, list)]
     assert all(len(value) < BATCHES for value in lists)
+
+
+def test_the_logged_balance_is_the_mean_over_samples_of_each_layer():
+    """A short last batch weighs as little as it does in the cross entropy."""
+    diary, batches = Diary(), Batches()
+    module, _, _ = fit(*STILL, "model.z_coef=0.1", callbacks=[diary, batches])
+    assert [len(y) for _, y in batches.seen] == [16] * 6 + [8]
+    for name, loss in (("balance", switch_loss), ("z", z_loss)):
+        sums = {"block_0": 0.0, "block_1": 0.0}
+        for x, _ in batches.seen:
+            with torch.no_grad():
+                for layer, routing in module.network(x)[1].items():
+                    sums[layer] += len(x) * float(loss(routing))
+        for layer, total in sums.items():
+            logged = diary.logged[0][f"train/moe/{layer}/{name}_loss"]
+            assert logged == pytest.approx(total / SAMPLES, rel=1e-6)
+        mean = sum(sums.values()) / SAMPLES / 2
+        assert diary.logged[0][f"train/moe/{name}_loss"] == pytest.approx(mean, rel=1e-6)
+
+
+def test_training_load_and_drops_are_those_of_all_batches_of_the_epoch():
+    diary, batches = Diary(), Batches()
+    limit = ("model/capacity=score", "model.capacity.factor=0.8")
+    module, _, _ = fit(*STILL, *limit, max_epochs=2, callbacks=[diary, batches])
+    for epoch, logged in enumerate(diary.logged):
+        loads = {"block_0": torch.zeros(2, 8), "block_1": torch.zeros(2, 8)}
+        for x, _ in batches.seen[epoch * BATCHES : (epoch + 1) * BATCHES]:
+            with torch.no_grad():
+                for layer, routing in module.train().network(x)[1].items():
+                    loads[layer] += torch.stack([routing.load(), routing.executed_load()])
+        for layer, (load, executed) in loads.items():
+            busiest, dropped = (logged[f"train/moe/{layer}/{k}"] for k in ("max_load", "drop_rate"))
+            assert busiest == pytest.approx(float(load.max() / load.mean()))
+            assert dropped == pytest.approx(1 - float(executed.sum() / load.sum()))
+            assert dropped > 0.05
+
+
+def test_what_is_dropped_costs_nothing():
+    limit = ("model/capacity=position", "model.capacity.eval_factor=0.5")
+    module, data, runner = fit(*STILL, *limit)
+    runner.test(module, data, verbose=False)
+    dropped = [float(runner.callback_metrics[f"test/moe/block_{i}/drop_rate"]) for i in range(2)]
+    whole, _ = pair("model=moe")
+    saved = whole.cost().params_active - module.cost().params_active
+    (size,) = {
+        c.params_total for m in module.modules() if isinstance(m, MoE) for c in m.experts.costs()
+    }
+    assert min(dropped) > 0.4
+    assert saved == pytest.approx(2 * size * sum(dropped))
+
+
+class Choices(Callback):
+    """What every validation chose, by layer."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, tuple[torch.Tensor, torch.Tensor]]] = []
+
+    def on_validation_end(self, trainer, pl_module):
+        x = trainer.datamodule.splits.val.x
+        with torch.no_grad():
+            decisions = pl_module.network(x)[1]
+        self.seen.append(
+            {k: (r.experts.sort(dim=1).values, r.probs.argmax(dim=1)) for k, r in decisions.items()}
+        )
+
+
+def test_churn_is_what_changed_since_the_validation_before():
+    diary, choices = Diary(), Choices()
+    fit("model=moe", "model.lr=0.02", max_epochs=3, callbacks=[diary, choices])
+    assert not [key for key in diary.logged[0] if "churn" in key]
+    pairs = itertools.pairwise(choices.seen)
+    for logged, (before, after) in zip(diary.logged[1:], pairs, strict=True):
+        for layer, (sets, favourites) in after.items():
+            other = (sets != before[layer][0]).any(dim=1).double().mean()
+            best = (favourites != before[layer][1]).double().mean()
+            assert logged[f"val/moe/{layer}/churn"] == pytest.approx(float(other))
+            assert logged[f"val/moe/{layer}/churn_top1"] == pytest.approx(float(best))
+    assert diary.logged[1]["val/moe/block_0/churn"] > 0
+
+
+def test_a_net_that_does_not_learn_has_no_churn():
+    diary = Diary()
+    fit(*STILL, max_epochs=2, callbacks=[diary])
+    assert diary.logged[1]["val/moe/block_0/churn"] == 0.0
+
+
+def test_churn_is_absent_after_a_resume_and_in_a_test(tmp_path):
+    """There is nothing to compare with, and 0 would say that nothing changed."""
+    _, _, first = fit("model=moe", max_epochs=2)
+    first.save_checkpoint(tmp_path / "at.ckpt")
+    module, data = pair("model=moe")
+    diary = Diary()
+    runner = trainer([diary], max_epochs=4)
+    runner.fit(module, data, ckpt_path=tmp_path / "at.ckpt")
+    epochs = diary.logged[1:]  # the first is what was there before the first step: nothing
+    assert len(epochs) == 2
+    assert [len([key for key in logged if "churn" in key]) for logged in epochs] == [0, 4]
+    (tested,) = runner.test(module, data, verbose=False)
+    assert not [key for key in tested if "churn" in key]

@@ -103,3 +103,16 @@ class Diary(Callback):
 
     def _note(self, trainer: Trainer) -> None:
         self.logged.append({k: float(v) for k, v in trainer.callback_metrics.items()})
+
+
+@final
+class Batches(Callback):
+    """Keeps the training batches, in the precision in which they came."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.seen.append((batch[0], batch[1]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from triptych.moe import MoE
+from triptych.moe import FrozenScores, MoE
 from triptych.sparse import SparseLinear
 from triptych.types import Cost
 
@@ -28,6 +28,8 @@ def declared_cost(
             always += declared_cost(net.shared, shares, f"{name}.shared")
         return net.cost(always, shares.get(name) or net.uniform_share())
     if isinstance(net, SparseLinear):
+        return net.cost()
+    if isinstance(net, FrozenScores):
         return net.cost()
     own = sum(p.numel() for p in net.parameters(recurse=False))
     flops = 2 * net.weight.numel() if isinstance(net, nn.Linear) else 0

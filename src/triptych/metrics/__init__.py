@@ -1,16 +1,21 @@
 """What is measured: torchmetrics with sum states, right under DDP, and pure functions on counts."""
 
+from triptych.metrics.churn import RoutingChurn
 from triptych.metrics.classification import ClassificationMetrics, LossAccuracy
 from triptych.metrics.density import layer_densities
-from triptych.metrics.load import dead_experts, gini, max_load, normalised_entropy
+from triptych.metrics.load import dead_experts, drop_rate, gini, max_load, normalised_entropy
 from triptych.metrics.routing import RoutingMetrics
 from triptych.metrics.specialisation import normalised_mutual_information
+from triptych.metrics.tally import LoadTally
 
 __all__ = [
     "ClassificationMetrics",
+    "LoadTally",
     "LossAccuracy",
+    "RoutingChurn",
     "RoutingMetrics",
     "dead_experts",
+    "drop_rate",
     "gini",
     "layer_densities",
     "max_load",

@@ -39,3 +39,13 @@ def dead_experts(load: Tensor) -> int:
 def max_load(load: Tensor) -> float:
     """The busiest expert's load over the mean load: 1 even, E all on one."""
     return float(load.max() / load.double().mean().clamp(min=torch.finfo(torch.double).tiny))
+
+
+def drop_rate(load: Tensor, executed: Tensor) -> float:
+    """The share of routes that did not run because their expert was full.
+
+    >>> drop_rate(torch.tensor([6, 2]), torch.tensor([4, 2]))
+    0.25
+    """
+    wanted = int(load.sum())
+    return 1 - int(executed.sum()) / wanted if wanted else 0.0

@@ -24,6 +24,12 @@ from triptych.moe.experts.dense import DenseMLP, same_active, same_total
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
+from triptych.moe.routers.base import BaseAssignment
+from triptych.moe.routers.bias_topk import BiasTopK
+from triptych.moe.routers.expert_choice import ExpertChoice
+from triptych.moe.routers.gshard import GShardTop2
+from triptych.moe.routers.hash import HashTopK
+from triptych.moe.routers.noisy_topk import NoisyTopK
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
 from triptych.moe.routers.selection import (
     Selection,
@@ -31,29 +37,45 @@ from triptych.moe.routers.selection import (
     fused_softmax_topk,
     softmax_topk,
 )
+from triptych.moe.routers.sigmoid import SigmoidTopK
+from triptych.moe.routers.sinkhorn import SinkhornTopK
+from triptych.moe.routers.soft import SoftRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing
-from triptych.moe.scores import LinearScores, MLPScores, Scores
+from triptych.moe.scores import CosineScores, FrozenScores, LinearScores, MLPScores, Scores
+from triptych.moe.soft import SoftMoE
 
 __all__ = [
     "GELU",
     "Activation",
     "Average",
+    "BaseAssignment",
+    "BiasTopK",
     "Capacity",
+    "CosineScores",
     "DenseMLP",
     "Dispatch",
     "Dropless",
     "ExpertBank",
+    "ExpertChoice",
+    "FrozenScores",
+    "GShardTop2",
+    "HashTopK",
     "Limited",
     "LinearScores",
     "MLPScores",
     "MoE",
+    "NoisyTopK",
     "ReLU",
     "Router",
     "Routing",
     "Scores",
     "Selection",
     "SelfBalancing",
+    "SigmoidTopK",
+    "SinkhornTopK",
+    "SoftMoE",
+    "SoftRouter",
     "SoftmaxTopK",
     "Specialists",
     "StackedMLP",

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import final
 
 import torch
@@ -37,14 +38,17 @@ Priority = Callable[[Routing, bool], Tensor]
 
 @final
 class Limited(Capacity):
-    """At most `ceil(factor * R / E)` of R routes per expert (GShard, arXiv 2006.16668; Switch,
-    arXiv 2101.03961, eq. 3, has K = 1). R counts the K routes of each real token.
+    """At most `ceil(factor * K * T / E)` routes per expert, for T real tokens (GShard,
+    arXiv 2006.16668; Switch, arXiv 2101.03961, eq. 3, has K = 1).
 
     Args:
-        factor: 1 is just enough at perfect balance; E never drops.
+        factor: 1 is just enough at perfect balance; E / K never drops.
         eval_factor: the same outside of training.
         priority: who goes first, such as `by_position`.
         renormalise: whether the gates that are left of a token are scaled to their old sum.
+
+    Raises:
+        InvalidSetting: if a factor is not above 0, or infinite.
     """
 
     def __init__(
@@ -52,23 +56,35 @@ class Limited(Capacity):
     ) -> None:
         for name, value in (("factor", factor), ("eval_factor", eval_factor)):
             if not 0 < value < math.inf:
-                raise InvalidSetting(f"capacity {name} must be above 0, got {value}")
+                raise InvalidSetting(f"capacity {name} must be above 0 and finite, got {value}")
         self.factor, self.eval_factor = factor, eval_factor
         self.priority, self.renormalise = priority, renormalise
 
     def __call__(self, routing: Routing, training: bool) -> Routing:
         """Drops what does not fit."""
         factor = self.factor if training else self.eval_factor
-        counted = routing.counted()
-        routes = routing.experts.numel() if counted is None else int(counted.sum())
-        room = math.ceil(factor * routes / routing.num_experts)
+        tokens = len(routing.experts) if routing.valid is None else int(routing.valid.sum())
+        room = room_per_expert(factor, tokens * routing.top_k, routing.num_experts)
         kept = fitting(routing, self.priority(routing, training), room)
         gates = torch.where(kept, routing.gates, 0.0)
         if self.renormalise:
-            before = routing.gates.sum(dim=1, keepdim=True)
             after = gates.sum(dim=1, keepdim=True)
-            gates = gates * torch.where(after > 0, before / after.clamp(min=1e-30), 1.0)
-        return replace(routing, gates=gates, kept=kept)
+            # Where nothing is left there is nothing to scale; by 1, for a gradient without NaN.
+            gates = gates * (
+                routing.gates.sum(dim=1, keepdim=True) / torch.where(after > 0, after, 1)
+            )
+        return replace(routing, gates=gates, kept=kept, wanted=routing.gates)
+
+
+def room_per_expert(factor: float, routes: int, num_experts: int) -> int:
+    """`ceil(factor * routes / E)`, exactly as the factor is written.
+
+    In floating point 1.1 * 90 / 3 is a little more than 33, and one more route would find room.
+
+    >>> room_per_expert(1.1, 90, 3), room_per_expert(1.25, 5, 4)
+    (33, 2)
+    """
+    return math.ceil(Fraction(str(factor)) * routes / num_experts)
 
 
 def fitting(routing: Routing, priority: Float[Tensor, "T K"], room: int) -> Bool[Tensor, "T K"]:
@@ -98,7 +114,8 @@ def by_position(routing: Routing, training: bool) -> Float[Tensor, "T K"]:
 
 
 def by_score(routing: Routing, training: bool) -> Float[Tensor, "T K"]:
-    """Largest gates first (batch prioritised routing, V-MoE, arXiv 2106.05974, 4.1)."""
+    """Largest gates first, each route by itself; at K = 1 this is batch prioritised routing (V-MoE,
+    arXiv 2106.05974, 4.1). Does not depend on the order of tokens, but on all of them."""
     return routing.gates
 
 

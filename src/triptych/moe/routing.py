@@ -25,6 +25,7 @@ class Routing:
         chosen: for routers that do not give each token K experts.
         kept: False for routes that were dropped because their expert was full.
         valid: False for padding.
+        wanted: the gates before any route was dropped; None where none was.
         chances: probability that an expert is chosen when the router's noise is drawn again.
         sequences: how many sequences of equal length the tokens are, one after the other.
     """
@@ -36,6 +37,7 @@ class Routing:
     chosen: Bool[Tensor, "T K"] | None = None
     kept: Bool[Tensor, "T K"] | None = None
     valid: Bool[Tensor, " T"] | None = None
+    wanted: Float[Tensor, "T K"] | None = None
     chances: Float[Tensor, "T E"] | None = None
     sequences: int = 1
 

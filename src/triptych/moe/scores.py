@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from triptych.errors import InvalidSetting, check_dropout
+from triptych.types import Cost
 
 
 class Scores(nn.Module, ABC):
@@ -99,3 +100,42 @@ class MLPScores(Scores):
 
 def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
     return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+
+
+@final
+class CosineScores(Scores):
+    """`scale * <x / |x|, phi_e / |phi_e|>` with a learned scale that starts at 1 (Soft MoE,
+    arXiv 2308.00951): logits that do not grow with the width of the token."""
+
+    def __init__(
+        self, d_in: int, num_experts: int, *, jitter: float = 0.0, temperature: float = 1.0
+    ) -> None:
+        super().__init__(jitter, temperature)
+        self.linear = nn.Linear(d_in, num_experts, bias=False)
+        nn.init.normal_(self.linear.weight)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """One matrix product of unit vectors."""
+        directions = F.normalize(self.linear.weight.to(x.dtype), dim=1)
+        return F.linear(F.normalize(x, dim=1), directions * self.scale.to(x.dtype))
+
+
+@final
+class FrozenScores(Scores):
+    """Random projections N(0, 1) that are drawn once and never learned."""
+
+    projection: Tensor
+
+    def __init__(self, d_in: int, num_experts: int) -> None:
+        super().__init__(jitter=0.0, temperature=1.0)
+        self.register_buffer("projection", torch.randn(num_experts, d_in))
+
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """One matrix product."""
+        return F.linear(x, self.projection.to(x.dtype))
+
+    def cost(self) -> Cost:
+        """Work without parameters."""
+        products = 2 * self.projection.numel()
+        return Cost(flops=products, flops_executed=products)

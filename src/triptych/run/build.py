@@ -25,6 +25,8 @@ from triptych.training import (
     Termination,
 )
 
+REHEARSAL = 4  # rows
+
 
 @final
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def build_module(config: Mapping[str, Any], data: ClassificationData) -> Classif
         trial = optimizer(network.parameters())
     with naming("scheduler"):
         scheduler(trial)
-    return construct(model["module"], "model.module")(
+    module: ClassifierModule = construct(model["module"], "model.module")(
         network=network,
         optimizer=optimizer,
         scheduler=scheduler,
@@ -132,6 +134,18 @@ def build_module(config: Mapping[str, Any], data: ClassificationData) -> Classif
         families=data.families,
         seed=seed,
     )
+    rehearse(module, data.in_dim)
+    return module
+
+
+def rehearse(module: ClassifierModule, d_in: int) -> None:
+    """One step with a few random rows that leaves no trace, before anything costs time.
+
+    Raises:
+        InvalidSetting: if parts of the model cannot work together.
+    """
+    with naming("model"), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        module.rehearse(torch.randn(REHEARSAL, d_in))
 
 
 def build_trainer(

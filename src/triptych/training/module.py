@@ -93,6 +93,11 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
+    def rehearse(self, x: Tensor) -> None:
+        """Goes through what a training step does with signals (B, D), without a trainer and for
+        nothing: parts that cannot work together raise what they would raise in the first step."""
+        self.network(x)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The given recipes; a plateau schedule watches `val/loss`."""
         optimizer = self.make_optimizer(self.parameters())

@@ -1,14 +1,14 @@
 """The mixture-of-experts classifier: cross entropy plus the load-balancing loss."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
-from triptych.metrics import RoutingMetrics
+from triptych.metrics import LoadTally, RoutingChurn, RoutingMetrics, drop_rate, max_load
 from triptych.moe import Average, MoE, Routing, SelfBalancing, z_loss
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
@@ -46,30 +46,38 @@ class MoEModule(ClassifierModule):
             {split: self._metrics_by_layer() for split in ("val_routing", "test_routing")}
         )
         self._summary: dict[str, dict[str, Any]] = {}
-        self._balance_losses: list[Tensor] = []
-        self._z_losses: list[Tensor] = []
+        self._routing_losses: dict[str, list[Tensor]] = {"balance": [], "z": []}
+        layers = decisions_of(self.network)
+        self._tallies = {layer: LoadTally(experts) for layer, experts in layers.items()}
+        self._churn = {layer: RoutingChurn() for layer in layers}
         self._self_balancing = self_balancing_routers(self.network)
         self._loads: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy + `balance_coef` * mean balance loss + `z_coef` * mean z-loss."""
         loss, decisions = self.cross_entropy(batch)
+        for layer, routing in decisions.items():
+            self._tallies[layer].note(routing)
         for layer in self._self_balancing:
             load = decisions[layer].load()
             self._loads[layer] = self._loads[layer] + load if layer in self._loads else load
-        balance = self.mean_balance(decisions)
-        self._balance_losses.append(balance.detach())
-        loss = loss + self.balance_coef * balance
+        balance = self._by_layer(self.balance, decisions)
+        self._routing_losses["balance"].append(balance.detach())
+        loss = loss + self.balance_coef * balance.mean()
         if self.z_coef == 0:
             return loss
-        z = torch.stack([z_loss(r, self.statistics) for r in decisions.values()]).mean()
-        self._z_losses.append(z.detach())
-        return loss + self.z_coef * z
+        z = self._by_layer(z_loss, decisions)
+        self._routing_losses["z"].append(z.detach())
+        return loss + self.z_coef * z.mean()
+
+    def rehearse(self, x: Tensor) -> None:
+        """The panel's own losses too."""
+        _, decisions = self.network(x)
+        self.mean_balance(decisions)
 
     def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:
         """The balance loss without coefficient, averaged over layers."""
-        losses = [self.balance(routing, self.statistics) for routing in decisions.values()]
-        return torch.stack(losses).mean()
+        return self._by_layer(self.balance, decisions).mean()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Lets routers that balance themselves look at what all ranks did since the last step."""
@@ -78,17 +86,17 @@ class MoEModule(ClassifierModule):
         self._loads.clear()
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's means; the balance loss apart from the cross entropy, unscaled."""
+        """Logs the epoch's means, and by layer what its router did; losses unscaled."""
+        sizes = torch.tensor(self._sizes, dtype=torch.double, device=self.device)
         super().on_train_epoch_end()
-        for name, losses in (("balance", self._balance_losses), ("z", self._z_losses)):
-            if losses:
-                self.log(f"train/moe/{name}_loss", torch.stack(losses).mean(), sync_dist=True)
-            losses.clear()
+        self.log_now("train", self._mean_losses(sizes) | self._training_load())
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Adds up where each layer sent its tokens."""
         for layer, routing in decisions.items():
             self._metrics(split, layer).update(routing, family)
+            if split == "val":  # the test split is seen once: nothing to compare with
+                self._churn[layer].note(routing)
 
     def panel_scalars(self, split: str) -> dict[str, float]:
         """Load and specialisation of each layer, and the parameters that a sample really met."""
@@ -102,7 +110,8 @@ class MoEModule(ClassifierModule):
             for layer, summary in self._summary.items()
             for key, value in summary["scalars"].items()
         }
-        return scalars | {"params_active": self.cost().params_active}
+        scalars["params_active"] = self.cost().params_active
+        return scalars | self._stability() if split == "val" else scalars
 
     def panel_tables(self) -> dict[str, Any]:
         """Routing tables of each layer."""
@@ -111,6 +120,48 @@ class MoEModule(ClassifierModule):
     def cost(self) -> Cost:
         """Counted from the experts that the last evaluation really ran."""
         return self.total_cost({layer: s["share"] for layer, s in self._summary.items()})
+
+    def _by_layer(
+        self, loss: Callable[[Routing, Average], Tensor], decisions: Mapping[str, Routing]
+    ) -> Tensor:
+        return torch.stack([loss(routing, self.statistics) for routing in decisions.values()])
+
+    def _mean_losses(self, sizes: Tensor) -> dict[str, float]:
+        """Means over samples; those over ranks are taken when they are logged."""
+        found: dict[str, float] = {}
+        for name, losses in self._routing_losses.items():
+            if losses:
+                layers = sizes @ torch.stack(losses).double() / sizes.sum()
+                found[f"moe/{name}_loss"] = float(layers.mean())
+                named = zip(self._tallies, layers.tolist(), strict=True)
+                found |= {f"moe/{layer}/{name}_loss": value for layer, value in named}
+                losses.clear()
+        return found
+
+    def _training_load(self) -> dict[str, float]:
+        sums = self._over_ranks([tally.take() for tally in self._tallies.values()])
+        found: dict[str, float] = {}
+        for layer, (load, executed) in zip(self._tallies, sums, strict=True):
+            found[f"moe/{layer}/max_load"] = max_load(load)
+            found[f"moe/{layer}/drop_rate"] = drop_rate(load, executed)
+        return found
+
+    def _stability(self) -> dict[str, float]:
+        """Absent where there is no evaluation before: at first, and after a resume."""
+        counts = self._over_ranks([churn.turn() for churn in self._churn.values()])
+        found: dict[str, float] = {}
+        for layer, (experts, favourite, compared) in zip(self._churn, counts, strict=True):
+            if compared > 0:
+                found[f"moe/{layer}/churn"] = float(experts / compared)
+                found[f"moe/{layer}/churn_top1"] = float(favourite / compared)
+        return found
+
+    def _over_ranks(self, counts: list[Tensor]) -> list[Tensor]:
+        """Sums over ranks, all in one collective."""
+        flat = torch.cat([count.flatten() for count in counts])
+        total = self.trainer.strategy.reduce(flat, reduce_op="sum")
+        parts = total.split([count.numel() for count in counts])
+        return [part.view_as(count) for part, count in zip(parts, counts, strict=True)]
 
     def _metrics(self, split: str, layer: str) -> RoutingMetrics:
         by_layer = self.routing[f"{split}_routing"]

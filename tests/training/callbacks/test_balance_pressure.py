@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from triptych.moe import MoE
 from triptych.training import BalancePressure, MoEModule
 from triptych.training.callbacks.balance_pressure import balance_pressure
 
@@ -40,3 +41,26 @@ def test_nets_without_a_router_have_none() -> None:
     diary = Diary()
     fit("model=ffn", callbacks=[BalancePressure(), diary])
     assert "train/moe/balance_pressure" not in diary.logged[0]
+
+
+@pytest.mark.parametrize("settings", [("model/balance=none",), ("model.balance_coef=0.0",)])
+def test_without_a_balance_loss_there_is_no_pressure(settings: tuple[str, ...]) -> None:
+    _, _, runner = fit("model=moe", *settings, callbacks=[BalancePressure()])
+    assert float(runner.callback_metrics["train/moe/balance_pressure"]) == 0.0
+
+
+def test_weights_of_a_router_that_have_no_part_in_its_balance_are_no_obstacle() -> None:
+    module, x, y = moe(1.0)
+    wanted = balance_pressure(module, x, y)
+    for layer in module.network.modules():
+        if isinstance(layer, MoE):
+            layer.router.register_parameter("unused", torch.nn.Parameter(torch.ones(3)))
+    torch.testing.assert_close(balance_pressure(module, x, y), wanted)
+
+
+def test_a_router_that_learns_nothing_feels_no_pressure() -> None:
+    module, x, y = moe(1.0)
+    for layer in module.network.modules():
+        if isinstance(layer, MoE):
+            layer.router.requires_grad_(False)
+    assert float(balance_pressure(module, x, y)) == 0.0

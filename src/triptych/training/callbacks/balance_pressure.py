@@ -34,15 +34,23 @@ class BalancePressure(L.Callback):
 
 
 def balance_pressure(module: MoEModule, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The ratio of the two gradients' norms for a batch (B, D) with classes (B)."""
+    """The ratio of the two gradients' norms for a batch (B, D) with classes (B).
+
+    0 where the balance loss has no gradient, as without a loss or without a trained router.
+    """
     logits, decisions = module.network(x)
     layers = (m for m in module.network.modules() if isinstance(m, MoE))
-    router = [p for layer in layers for p in layer.router.parameters()]
+    router = [p for layer in layers for p in layer.router.parameters() if p.requires_grad]
     balance = module.balance_coef * module.mean_balance(decisions)
-    norms = [
-        torch.cat(
-            [g.flatten() for g in torch.autograd.grad(loss, router, retain_graph=True)]
-        ).norm()
-        for loss in (balance, F.cross_entropy(logits, y))
-    ]
-    return norms[0] / norms[1]
+    pull, task = (_norm(loss, router) for loss in (balance, F.cross_entropy(logits, y)))
+    return torch.where(pull > 0, pull / task, 0.0)
+
+
+def _norm(loss: torch.Tensor, by: list[torch.nn.Parameter]) -> torch.Tensor:
+    if not by or not loss.requires_grad:
+        return loss.new_zeros(())
+    # Not all are in use: the weights of a router's noise, for one, have no part in its balance.
+    gradients = torch.autograd.grad(
+        loss, by, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return torch.cat([gradient.flatten() for gradient in gradients]).norm()

@@ -1,0 +1,66 @@
+"""How many routes each expert gets while a net trains."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from triptych.moe import Routing
+
+COUNT_EVERY = 50  # batches that wait to be counted together: one operation for all of them
+Mask = Tensor | None
+
+
+@final
+class LoadTally:
+    """Routes per expert of one layer, those asked for and those that ran, on this process.
+
+    A batch costs no tensor operation: its decisions are kept, without gradient, and many are
+    counted at once. Its sums are not buffers, because DDP would put those of rank 0 in their place.
+
+    Args:
+        num_experts: E.
+    """
+
+    def __init__(self, num_experts: int) -> None:
+        self._experts = num_experts
+        self._waiting: list[tuple[Tensor, Mask, Mask]] = []
+        self._sums: list[Tensor] = []
+
+    def note(self, routing: Routing) -> None:
+        """Adds a batch."""
+        self._waiting.append((routing.experts, routing.counted(), routing.running()))
+        if len(self._waiting) == COUNT_EVERY:
+            self._count()
+
+    def take(self) -> Tensor:
+        """Routes before any was dropped, and those that ran (2, E); the next ones start at 0."""
+        self._count()
+        sums = self._sums or [torch.zeros(2, self._experts, dtype=torch.long)]
+        self._sums = []
+        return torch.stack(sums).sum(dim=0)
+
+    def _count(self) -> None:
+        if not self._waiting:
+            return
+        experts, counted, running = zip(*self._waiting, strict=True)
+        self._waiting.clear()
+        ids = torch.cat([e.flatten() for e in experts])
+        wanted = routes_to(ids, _joined(counted, experts), self._experts)
+        executed = routes_to(ids, _joined(running, experts), self._experts)
+        self._sums.append(torch.stack([wanted, executed]))
+
+
+def routes_to(ids: Tensor, mask: Mask, size: int) -> Tensor:
+    """How often each of `size` numbers is among the ids that the mask leaves."""
+    ones = torch.ones_like(ids) if mask is None else mask.flatten().long()
+    return ids.new_zeros(size).scatter_add_(0, ids.flatten(), ones.flatten())
+
+
+def _joined(masks: Sequence[Mask], like: Sequence[Tensor]) -> Mask:
+    if all(mask is None for mask in masks):
+        return None
+    whole = zip(masks, like, strict=True)
+    parts = [torch.ones_like(e, dtype=torch.bool) if m is None else m for m, e in whole]
+    return torch.cat([part.flatten() for part in parts])
