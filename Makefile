@@ -22,7 +22,11 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(FAST),-m 'not slow')
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not oracle$(if $(FAST), and not slow)'
+
+oracles: $(READY)  ## our MoE against transformers, Megatron, DeepSpeed and others (installs them)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,oracles]'
+	STRICT=1 $(BIN)/python -m pytest -m oracle tests/oracles
 
 system:  ## install chromium and g++ with apt, for the tests that open pages and compile
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \
@@ -34,6 +38,7 @@ native: $(READY)  ## compile the fused CPU operator of MoE layers, which model=m
 bench: $(READY)  ## run the benchmarks (QUICK=1: a short form)
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
 
 study: $(READY)  ## the source study over 5 seeds: reports/notebook/index.html
 	$(BIN)/python train.py -m experiment=notebook
@@ -45,4 +50,4 @@ fix: $(READY)  ## format, and mend what the linter can
 clean:  ## remove what can be made again, except logs and reports
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help install compare test system native bench study fix clean
+.PHONY: help install compare test oracles system native bench study fix clean

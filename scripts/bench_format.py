@@ -1,8 +1,8 @@
 """How every benchmark measures, prints and writes: interleaved rounds and one file format.
 
 A script builds `Row`s with `compare` and hands them to `publish`. The JSON is
-`{schema, name, commit, date, machine, versions, rows}`; the same rows as a Markdown table lie
-beside it.
+`{schema, name, commit, date, machine, versions, notes, rows}`; the same rows as a Markdown table
+lie beside it.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import torch
 
 from triptych.result import write_whole
 
-SCHEMA = 1
+SCHEMA = 2
 FEWEST_ROUNDS = 6
 PACKAGES = ("torch", "numpy", "lightning")
 
@@ -58,6 +58,13 @@ class Row:
         if self.goal is None:
             return True
         return self.high <= self.goal if self.better == "lower" else self.low >= self.goal
+
+    @property
+    def reached(self) -> bool:
+        """Whether some of the interval does: then the goal may or may not be met."""
+        if self.goal is None:
+            return True
+        return self.low <= self.goal if self.better == "lower" else self.high >= self.goal
 
 
 def arguments(description: str | None) -> argparse.Namespace:
@@ -119,7 +126,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
     (3.5, 1, 6)
 
     Raises:
-        ValueError: for fewer than 6 values, which enclose it with less than 95 %.
+        ValueError: for fewer than 6 values: their range has less than 95 %.
     """
     n = len(values)
     if n < FEWEST_ROUNDS:
@@ -144,9 +151,20 @@ def compare(
     return Row(case, subject[0], baseline[0], ratio, low, high, goal)
 
 
-def publish(name: str, rows: Sequence[Row], out: Path | None) -> None:
-    """Prints the rows as a table and, given `out`, writes the JSON and a `.md` beside it."""
-    report = describe(name, rows)
+def publish(
+    name: str,
+    rows: Sequence[Row],
+    out: Path | None,
+    notes: Sequence[str] = (),
+    packages: Sequence[str] = (),
+) -> None:
+    """Prints the rows as a table and, given `out`, writes the JSON and a `.md` beside it.
+
+    Args:
+        notes: sentences that a reader of the table needs.
+        packages: whose versions matter besides those that always do.
+    """
+    report = describe(name, rows, notes, packages)
     print(markdown(report))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -154,21 +172,25 @@ def publish(name: str, rows: Sequence[Row], out: Path | None) -> None:
         write_whole(out.with_suffix(".md"), markdown(report))
 
 
-def describe(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+def describe(
+    name: str, rows: Sequence[Row], notes: Sequence[str] = (), packages: Sequence[str] = ()
+) -> dict[str, Any]:
     """The whole record of one benchmark, ready for JSON."""
+    packages = (*PACKAGES, *packages)
     return {
         "schema": SCHEMA,
         "name": name,
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+        "notes": list(notes),
         "rows": [asdict(row) for row in rows],
     }
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The record as a page: one table, then where and when it was measured."""
+    """The record as a page: one table, notes, then where and when it was measured."""
     lines = [
         f"# Benchmark: {report['name']}",
         "",
@@ -180,18 +202,21 @@ def markdown(report: dict[str, Any]) -> str:
             f"| {row.case} | {row.subject} | {row.baseline} | {row.ratio:.4g} "
             f"| {row.low:.4g} to {row.high:.4g} | {_verdict(row)} |"
         )
+    if report["notes"]:
+        lines += ["", *(f"- {note}" for note in report["notes"])]
     facts = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
     place = " · ".join(f"{key}: {value}" for key, value in report["machine"].items())
-    lines += ["", f"{place}", "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
+    lines += ["", place, "", f"{facts} · commit {report['commit']} · {report['date']}", ""]
     return "\n".join(lines)
 
 
 def _verdict(row: Row) -> str:
-    """The goal and whether it is met, as two cells."""
+    """The goal and whether it is met, surely, possibly or not, as two cells."""
     if row.goal is None:
         return "none | -"
     sign = "<=" if row.better == "lower" else ">="
-    return f"{sign} {row.goal:.4g} | {'yes' if row.met else 'no'}"
+    word = "yes" if row.met else "within the interval" if row.reached else "no"
+    return f"{sign} {row.goal:.4g} | {word}"
 
 
 def commit() -> str:

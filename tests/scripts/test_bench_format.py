@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-KEYS = ["schema", "name", "commit", "date", "machine", "versions", "rows"]
+KEYS = ["schema", "name", "commit", "date", "machine", "versions", "notes", "rows"]
 ROW_KEYS = ["case", "subject", "baseline", "ratio", "low", "high", "goal", "better"]
 
 
@@ -55,6 +55,26 @@ def test_a_goal_is_met_only_by_the_whole_interval(bench):
     assert not row(bench, low=1.0, goal=1.1, better="higher").met
 
 
+def test_a_goal_inside_the_interval_is_neither_met_nor_missed(bench):
+    inside = [row(bench, low=0.4, high=0.9), row(bench, low=0.4, high=0.9, better="higher")]
+    for one in inside:
+        assert one.reached
+        assert not one.met
+    assert not row(bench, low=0.71, high=0.9).reached
+    assert not row(bench, low=0.1, high=0.69, better="higher").reached
+    page = bench.markdown(bench.describe("x", [*inside, row(bench, low=0.71, high=0.9)]))
+    assert page.count("| <= 0.7 | within the interval |") == 1
+    assert "| <= 0.7 | no |" in page
+
+
+def test_notes_and_more_versions_stand_below_the_table(bench):
+    report = bench.describe("x", [row(bench)], ["One.", "Two."], ["hydra-core"])
+    assert report["notes"] == ["One.", "Two."]
+    page = bench.markdown(report)
+    assert "| yes |\n\n- One.\n- Two.\n\nsystem:" in page
+    assert "· hydra-core " in page
+
+
 def test_a_row_without_a_goal_informs_and_cannot_fail(bench):
     informs = row(bench, low=7, high=9, goal=None)
     assert informs.met
@@ -75,7 +95,7 @@ def test_the_json_and_the_page_hold_the_same_rows(bench, tmp_path, capsys):
     assert list(report["rows"][0]) == ROW_KEYS
     page = out.with_suffix(".md").read_text()
     assert "| a case | ours | theirs | 0.5 | 0.4 to 0.6 | <= 0.7 | yes |" in page
-    assert "| 0.4 to 0.9 | <= 0.7 | no |" in page
+    assert "| 0.4 to 0.9 | <= 0.7 | within the interval |" in page
     assert capsys.readouterr().out.strip() == page.strip()
 
 
