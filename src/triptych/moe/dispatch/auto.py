@@ -1,6 +1,7 @@
 """The fastest dispatch for what is at hand."""
 
 import logging
+import os
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -61,5 +62,7 @@ def choose(
 @cache
 def say_once(line: str) -> None:
     """Logs the line the first time that this process has it to say, on the first rank."""
-    if not (dist.is_available() and dist.is_initialized() and dist.get_rank() > 0):
+    ready = dist.is_available() and dist.is_initialized()
+    # Before there is a process group, launchers say in the environment who a process will be.
+    if (dist.get_rank() if ready else int(os.environ.get("LOCAL_RANK", "0"))) == 0:
         log.info("%s", line)
