@@ -76,9 +76,17 @@ def test_without_triton_the_remedy_is_named(monkeypatch):
 
 
 @needs_triton
-def test_without_a_gpu_the_remedy_is_named():
-    with pytest.raises(IncompatibleSettings, match=r"needs a CUDA device.*cpu.*grouped or loop"):
+def test_without_a_gpu_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(IncompatibleSettings, match=r"needs a CUDA device.*grouped or loop"):
         run_once(Case(), "cpu")
+
+
+@needs_triton
+def test_beside_a_gpu_a_model_can_be_tried_out_on_the_cpu(monkeypatch):
+    """As the rehearsal before training does."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_agreement(triton_dispatch, Case(runs="some"), torch.float32, "cpu")
 
 
 def test_what_kernels_cannot_take_is_refused():

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
-from triptych.moe.dispatch.grouped import compute_type, why_not_grouped
+from triptych.moe.dispatch.grouped import compute_type, grouped_dispatch, why_not_grouped
 from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.order import sort_all_routes
 from triptych.moe.dispatch.stacked import need_stacked
@@ -29,31 +29,36 @@ def triton_dispatch(
     nor backward. `grouped_mm` itself waits where it is no single kernel: in other precisions than
     bfloat16, or on other GPUs than those of compute capability 9 and 10.
 
+    Beside a GPU, tokens that are still on the CPU take `grouped_dispatch`, the same products
+    without kernels: a model is tried out there before it moves.
+
     Raises:
         IncompatibleSettings: if the experts are not stacked or of a width, precision or activation
             without kernel; if there is no GPU, or no triton.
     """
     bank = need_stacked(experts, "triton")
     dtype = compute_type(x, bank)
-    refusal = why_not_grouped(bank, dtype) or why_not_triton(bank, x.device)
+    refusal = why_not_grouped(bank, dtype) or why_not_triton(bank)
     if refusal is not None:
         raise IncompatibleSettings(
             f"model/dispatch=triton: {refusal}: take model/dispatch=grouped or loop"
         )
     if not len(x):
         return loop_dispatch(x, routing, experts)  # a launch needs rows
+    if not (x.is_cuda or _interpreted()):
+        return grouped_dispatch(x, routing, experts)
     with torch.cuda.device_of(x):  # kernels start on the current device, not on that of x
         return _dispatch(x.to(dtype), routing, bank)
 
 
-def why_not_triton(bank: StackedMLP, device: torch.device) -> str | None:
+def why_not_triton(bank: StackedMLP) -> str | None:
     """What is missing for the kernels, or None."""
     if kernel_name(bank.activation) is None:
         return f"no kernel for the activation {type(bank.activation).__name__}"
     if find_spec("triton") is None:
         return "the package triton is not installed (torch brings it on CUDA)"
-    if device.type != "cuda" and not _interpreted():
-        return f"needs a CUDA device, and the tokens are on {device.type}"
+    if not (torch.cuda.is_available() or _interpreted()):
+        return "needs a CUDA device, and torch sees none here"
     return None
 
 
