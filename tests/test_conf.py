@@ -32,7 +32,7 @@ def choices() -> Iterator[tuple[str, ...]]:
     for file in FILES:
         group = file.parent
         parents = [p for p in FILES if p.parent == group.parent and group.name in subgroups(p)]
-        if group.parent == Path() and group != Path():
+        if (group.parent == Path() and group != Path()) or group.parent == Path("hydra"):
             yield (f"{group}={file.name}",)
         elif parents:
             for parent in parents:

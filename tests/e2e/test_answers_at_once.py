@@ -31,7 +31,7 @@ def watched(shared: Commands) -> Path:
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
-        (["train.py", "--help"], "model: ffn, moe, "),
+        (["train.py", "--help"], ", ffn, gshard, moe, "),
         (["train.py", "--cfg", "job"], "seed: 0"),
         (["eval.py", "--help"], "ckpt_path: null"),
         (["scripts/report.py", "--help"], "run or sweep folder"),

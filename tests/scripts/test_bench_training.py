@@ -19,7 +19,7 @@ def test_the_quick_benchmark_of_training_writes_a_row_for_each_net(tmp_path):
         command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=300
     )
     report = json.loads(out.read_text())
-    assert (report["schema"], report["name"]) == (1, "training")
+    assert (report["schema"], report["name"]) == (2, "training")
     nets = [row["case"].split(",")[0] for row in report["rows"]]
     assert nets == [
         "notebook ffn",
