@@ -39,6 +39,7 @@ bench: $(READY)  ## run the benchmarks (QUICK=1: a short form)
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)
 
 study: $(READY)  ## the source study over 5 seeds: reports/notebook/index.html
 	$(BIN)/python train.py -m experiment=notebook

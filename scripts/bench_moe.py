@@ -18,6 +18,7 @@ from multiprocessing import get_context
 
 import torch
 from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
+from bench_rounds import SLOW, Clock, fastest, interleaved, ratios
 from moe_gpu import gpu_rows
 from moe_peers import PEERS, ROOM, SEQUENCE, absences, peers
 from moe_subjects import (
@@ -30,7 +31,6 @@ from moe_subjects import (
     ours,
     seconds,
 )
-from moe_timing import SLOW, Clock, fastest, interleaved, ratios
 
 ROUNDS = 30
 SHORTEST = 0.02  # seconds that one timing lasts at least

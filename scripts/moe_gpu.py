@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from bench_format import Row, median_interval
+from bench_rounds import fastest, interleaved, ratios
 from moe_peers import peers
 from moe_subjects import Shape, Work, dense, layer, ours
-from moe_timing import fastest, interleaved, ratios
 
 CUDA = Shape(16384, 4096, 2048, 64, 4, torch.bfloat16, "cuda")
 CASES: dict[str, tuple[Shape, float]] = {

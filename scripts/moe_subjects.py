@@ -11,7 +11,7 @@ from functools import partial
 from statistics import median
 
 import torch
-from moe_timing import Clock
+from bench_rounds import Clock
 from torch import Tensor
 from torch.nn import functional as F
 

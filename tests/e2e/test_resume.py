@@ -17,9 +17,11 @@ SETTINGS = (
 )
 # No patience and a threshold that no epoch reaches: the rate falls after every epoch but one.
 PLATEAU = ("model=ffn,sparse,moe", "scheduler=plateau", "scheduler.patience=0")
-GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": ("model=moe",)}
-CASES = [("plateau", 0), ("plateau", 1), ("plateau", 2), ("cosine", 0)]
-NAMES = ["ffn-plateau", "sparse-plateau", "moe-plateau", "moe-cosine"]
+# Masks move before and after the resumption.
+RIGL = ("model=sparse", "model/rule=rigl", "model/kernel=csr", "model.rule.every=3")
+GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": ("model=moe",), "rigl": RIGL}
+CASES = [("plateau", 0), ("plateau", 1), ("plateau", 2), ("cosine", 0), ("rigl", 0)]
+NAMES = ["ffn-plateau", "sparse-plateau", "moe-plateau", "moe-cosine", "sparse-rigl"]
 
 Pairs = dict[str, tuple[Outcome, Outcome]]
 each_case = pytest.mark.parametrize(("rule", "job"), CASES, ids=NAMES)

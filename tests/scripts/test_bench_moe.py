@@ -22,7 +22,7 @@ def subjects(monkeypatch):
 @pytest.fixture
 def timing(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("moe_timing")
+    return importlib.import_module("bench_rounds")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Timing many subjects side by side, for `bench_moe.py`: rounds in random order."""
+"""Timing many subjects side by side: rounds in random order."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
