@@ -65,3 +65,12 @@ def test_updates_count_optimizer_steps_not_micro_batches():
     module.rule.due = lambda step, steps: seen.append(steps) or due(step, steps)
     trainer(max_epochs=2, accumulate_grad_batches=2).fit(module, data)
     assert set(seen) == {8}  # 7 batches make 4 steps an epoch
+
+
+def test_pruning_starts_dense_and_ends_at_the_sparsity_that_was_asked_for():
+    diary = Diary()
+    settings = ("model=sparse", "model/rule=pruning", "model.rule.every=2")
+    module, _, _ = fit(*settings, max_epochs=3, callbacks=[diary])
+    assert diary.logged[0]["val/density"] > diary.logged[1]["val/density"] > 0.2
+    for layer in module.sparse_layers().values():
+        assert layer.density == pytest.approx(0.2, abs=1e-3)

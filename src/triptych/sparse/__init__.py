@@ -10,6 +10,7 @@ from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
+from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import Periodic, Rule, Static
 from triptych.sparse.rules.schedules import constant, cosine, linear
 
@@ -21,6 +22,7 @@ __all__ = [
     "MaskedLinear",
     "Pattern",
     "Periodic",
+    "Pruning",
     "RigL",
     "Rule",
     "SparseLinear",

@@ -10,6 +10,7 @@ from triptych.sparse import (
     BlockLinear,
     CSRLinear,
     MaskedLinear,
+    Pruning,
     RigL,
     Static,
     constant,
@@ -164,3 +165,24 @@ def test_the_probe_collects_the_gradient_of_every_place_and_changes_nothing(kern
     layer(x).backward(grad)  # another micro-batch
     torch.testing.assert_close(layer.take_probe(), 2 * grad.T @ x)
     assert layer.probe is None
+
+
+@given(st.integers(0, 100), st.floats(0, 0.5), st.floats(0.5, 0.95))
+def test_pruning_ends_exactly_at_its_sparsity_and_brings_nothing_back(seed, initial, final):
+    rule = Pruning(every=7, until=0.75, initial=initial, final=final)
+    mask, generator, left = uniform_mask(8, 8, initial, stream(seed)), stream(seed), []
+    for step in (s for s in range(1, 101) if rule.due(s, 100)):
+        weight = torch.randn(8, 8, generator=generator) * mask
+        new = rule.update(weight, mask, None, rule.progress(step, 100), generator)
+        assert not (new & ~mask).any()
+        gone = weight.abs()[mask & ~new]
+        assert not len(gone) or gone.max() <= weight.abs()[new].min()
+        left.append(int(new.sum()))
+        mask = new
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == round((1 - final) * 64)
+
+
+def test_pruning_refuses_to_grow():
+    with pytest.raises(InvalidSetting, match=r"from model.initial_sparsity=0.9 to .*=0.5"):
+        Pruning(every=1, until=0.5, initial=0.9, final=0.5)
