@@ -174,6 +174,7 @@ def notes(plan: Plan) -> list[str]:
     return [
         "Ours: SoftmaxTopK router and SwiGLU experts without bias, all of it timed. Dense: SwiGLU"
         " of k h hidden units, no router, as many rows at a time as are fastest here.",
+        f"Rows of 2 threads have {ROUNDS_OF_TWO} rounds, the others {plan.rounds}.",
         "A goal is met surely (yes) or `within the interval`; it is stated for our fastest"
         " dispatch, and for all but the padded one where a dispatch is compared with itself.",
         "st-moe-pytorch (GEGLU experts) and mixture-of-experts (two matrices, hidden 1.5 h) have"
