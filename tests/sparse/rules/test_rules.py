@@ -184,5 +184,5 @@ def test_pruning_ends_exactly_at_its_sparsity_and_brings_nothing_back(seed, init
 
 
 def test_pruning_refuses_to_grow():
-    with pytest.raises(InvalidSetting, match=r"from model.initial_sparsity=0.9 to .*=0.5"):
+    with pytest.raises(InvalidSetting, match=r"from model.rule.initial=0.9 to .*=0.5"):
         Pruning(every=1, until=0.5, initial=0.9, final=0.5)

@@ -32,7 +32,7 @@ class Pruning(Rule):
             raise InvalidSetting(f"until must be in (0, 1), got {until}")
         if not 0 <= initial <= final < 1:
             raise InvalidSetting(
-                f"sparsity must grow from model.initial_sparsity={initial} to"
+                f"sparsity must grow from model.rule.initial={initial} to"
                 f" model.sparsity={final}, both in [0, 1)"
             )
         self.every, self.until = every, until
