@@ -49,11 +49,6 @@ def test_the_loop_is_taken_where_the_operator_would_refuse(operator):
         assert auto_dispatch(X, DECISION, bank()).dtype == torch.bfloat16
 
 
-def test_large_experts_take_the_loop(operator):
-    large = StackedMLP(2, 8, 8, d_hidden=2**14, activation=GELU)
-    assert choose(X, large, operator)[0] is loop_dispatch
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_only_bfloat16_takes_the_grouped_product():

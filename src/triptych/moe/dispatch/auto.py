@@ -20,9 +20,6 @@ from triptych.moe.routing import Routing
 
 log = logging.getLogger("triptych")
 
-LARGE = 2**18
-"""Weights of one expert from which the loop was as fast as the operator or faster (LOG.md)."""
-
 
 def auto_dispatch(
     x: Float[Tensor, "T D"], routing: Routing, experts: ExpertBank
@@ -38,8 +35,9 @@ def choose(
 ) -> tuple[Callable[[Tensor, Routing, ExpertBank], Tensor], str]:
     """The dispatch, and a line that names it and says why.
 
-    On the CPU the fused operator for small experts if it has been compiled, else the loop. On CUDA
-    the grouped product in bfloat16, the one precision in which it is a single kernel.
+    On the CPU the fused operator if it has been compiled, else the loop: the fastest and, mostly,
+    the second at all sizes (`benchmarks/moe.md`). On CUDA the grouped product in bfloat16, the
+    one precision in which it is a single kernel.
     """
     if not isinstance(experts, StackedMLP):
         return loop_dispatch, "dispatch loop: the experts differ"
@@ -52,8 +50,6 @@ def choose(
     refusal = why_not_fused(x, experts)
     if refusal is not None:
         return loop_dispatch, f"dispatch loop: {refusal}"
-    if (experts.up.numel() + experts.down.numel()) // max(len(experts.up), 1) >= LARGE:
-        return loop_dispatch, "dispatch loop: the experts are large, products are all that counts"
     if operator is None:
         return loop_dispatch, "dispatch loop: `make native` compiles a faster one for the CPU"
     return partial(run_fused, operator=operator), "dispatch fused: the compiled CPU operator"
