@@ -66,6 +66,7 @@ def quieten() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*is deprecated")
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     # Everything is logged once per epoch, so the interval in steps means nothing here.
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
