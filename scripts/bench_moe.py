@@ -159,7 +159,7 @@ def hard_cases(plan: Plan) -> list[Row]:
     goals = {key: 1.1 for key in VARIANTS if key not in PADS}
     rows = against_itself(plan, "skewed load", skewed, ("even load", even), goals, seconds)
     gc.collect()
-    base, goals = (f"E={few.experts}", few), {key: 1.5 for key in goals}
+    base, goals = (f"E={few.experts}", few), dict.fromkeys(goals, 1.5)
     return rows + against_itself(plan, "backward alone", many, base, goals, backward_seconds)
 
 
