@@ -36,7 +36,8 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
     text = " ".join(str(error).split())
     match = re.match(r"Could not override '([^']+)'", text)
     if match and conf is not None:
-        return _unknown_key(match[1].lstrip("@"), conf)
+        key = match[1].lstrip("@")
+        return _unused_group(key, conf) if "/" in key else _unknown_key(key, conf)
     if text.startswith("Config group override must be"):
         groups = ", ".join(a for a in sys.argv[1:] if a.endswith(("=null", "=")))
         return f"{groups}: a group needs an option (for no logger, logger=none)"
@@ -63,9 +64,31 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _unknown_key(key: str, conf: Path) -> str:
+def _unused_group(group: str, conf: Path) -> str:
+    """Of a group inside another, such as `model/router`, that the chosen option has no use for."""
+    parent, name = group.rsplit("/", 1)
+    primary = _primary(conf)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        for choices in _choices():
+            typed = [choice for choice in choices if not choice.startswith(f"{parent}/")]
+            cfg = compose(primary, overrides=typed, return_hydra_config=True)
+            used = {str(key): value for key, value in cfg.hydra.runtime.choices.items()}
+            parts = sorted(key.rsplit("/", 1)[1] for key in used if key.startswith(f"{parent}/"))
+            if group not in used and parent in used:
+                has = f"it has {', '.join(parts)}" if parts else "it has no parts"
+                chosen = f"{parent}={used[parent]}"
+                return f"{group}: {chosen} has no part '{name}'; {has}{nearest(name, parts)}"
+    return f"unknown group '{group}'; `python {primary}.py --help` lists all"
+
+
+def _primary(conf: Path) -> str:
     script = Path(sys.argv[0]).stem
-    primary = script if (conf / f"{script}.yaml").is_file() else "train"
+    return script if (conf / f"{script}.yaml").is_file() else "train"
+
+
+def _unknown_key(key: str, conf: Path) -> str:
+    primary = _primary(conf)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf), version_base="1.3"):
         for choices in _choices():

@@ -1,5 +1,6 @@
 """The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
+import copy
 from collections.abc import Callable
 from typing import Any, final
 
@@ -38,6 +39,16 @@ class SparseModule(ClassifierModule):
             elif layer.probe is None:
                 layer.start_probe()
         return self.cross_entropy(batch)[0]
+
+    def rehearse(self, x: Tensor) -> None:
+        """One change of a copy's mask: a kernel that cannot take it says so now."""
+        super().rehearse(x)
+        for layer in copy.deepcopy(list(self.sparse_layers().values())):
+            lots = torch.Generator().manual_seed(0)
+            score = torch.rand(layer.shape, generator=lots)
+            new = self.rule.update(layer.matrix(), layer.mask, score, 0.5, lots)
+            if not torch.equal(new, layer.mask):
+                layer.place(new)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The given recipes; masks change after steps that really took place."""
