@@ -178,7 +178,7 @@ def test_the_quick_benchmark_of_the_moe_writes_its_rows_and_what_a_reader_must_k
     assert [row["goal"] for row in aims] == [1.05, 1.15, 1.0, 1.4]
     assert all(row["subject"].startswith("ours") for row in aims)
     assert {row["goal"] for row in single if row["case"].startswith("skewed")} == {1.1, None}
-    assert {row["goal"] for row in single if row["case"].startswith("backward")} == {1.5}
+    assert {row["goal"] for row in single if row["case"].startswith("backward")} == {1.5, None}
     assert "GPU" in report["notes"][-1]
 
 

@@ -9,6 +9,7 @@ from triptych.sparse import (
     constant_fan_in_masks,
     erdos_renyi_densities,
     erdos_renyi_masks,
+    live_weights,
     n_of_m_masks,
     uniform_masks,
 )
@@ -47,7 +48,7 @@ def test_the_whole_net_has_exactly_its_budget_and_no_layer_more_than_all(shapes,
 @given(st.integers(1, 20), st.integers(1, 20), st.floats(0, 0.99))
 def test_every_output_has_as_many_inputs_as_any_other(d_out, d_in, sparsity):
     (mask,) = constant_fan_in_masks([(d_out, d_in)], sparsity, streams(1))
-    assert mask.sum(dim=1).tolist() == [max(1, round((1 - sparsity) * d_in))] * d_out
+    assert mask.sum(dim=1).tolist() == [max(1, live_weights(d_in, sparsity))] * d_out
 
 
 @pytest.mark.parametrize(("sparsity", "n"), [(0.75, 1), (0.5, 2), (0.25, 3), (0.0, 4)])
@@ -70,7 +71,7 @@ def test_blocks_are_whole_and_as_many_as_the_sparsity_allows(rows, columns, spar
     (mask,) = block_masks([(rows * block, columns * block)], sparsity, streams(1), block=block)
     tiles = mask.view(rows, block, columns, block).transpose(1, 2).flatten(2).sum(dim=2)
     assert set(tiles.flatten().tolist()) <= {0, block**2}
-    assert int((tiles > 0).sum()) == max(1, round((1 - sparsity) * rows * columns))
+    assert int((tiles > 0).sum()) == max(1, live_weights(rows * columns, sparsity))
 
 
 @pytest.mark.parametrize(
