@@ -8,8 +8,7 @@ from torchmetrics import Metric
 
 from triptych.metrics.load import dead_experts, drop_rate, gini, max_load, normalised_entropy
 from triptych.metrics.specialisation import normalised_mutual_information
-from triptych.metrics.tally import routes_to
-from triptych.moe import Routing
+from triptych.moe import Routing, count_ids
 
 CONFIDENCE_BINS = 20
 
@@ -49,7 +48,7 @@ class RoutingMetrics(Metric):
         """Adds a batch: its routing and the family of each sample, (B)."""
         families, experts = self.topk_by_family.shape
         cell = family[:, None] * experts + routing.experts
-        routes = routes_to(cell, routing.counted(), families * experts)
+        routes = count_ids(cell, routing.counted(), families * experts)
         self.topk_by_family += routes.view(families, experts)
         self.executed += routing.executed_load()
         probs = routing.probs.detach().double()

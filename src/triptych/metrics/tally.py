@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from triptych.moe import Routing
+from triptych.moe import Routing, count_ids
 
 COUNT_EVERY = 50  # batches that wait to be counted together: one operation for all of them
 Mask = Tensor | None
@@ -47,15 +47,9 @@ class LoadTally:
         experts, counted, running = zip(*self._waiting, strict=True)
         self._waiting.clear()
         ids = torch.cat([e.flatten() for e in experts])
-        wanted = routes_to(ids, _joined(counted, experts), self._experts)
-        executed = routes_to(ids, _joined(running, experts), self._experts)
+        wanted = count_ids(ids, _joined(counted, experts), self._experts)
+        executed = count_ids(ids, _joined(running, experts), self._experts)
         self._sums.append(torch.stack([wanted, executed]))
-
-
-def routes_to(ids: Tensor, mask: Mask, size: int) -> Tensor:
-    """How often each of `size` numbers is among the ids that the mask leaves."""
-    ones = torch.ones_like(ids) if mask is None else mask.flatten().long()
-    return ids.new_zeros(size).scatter_add_(0, ids.flatten(), ones.flatten())
 
 
 def _joined(masks: Sequence[Mask], like: Sequence[Tensor]) -> Mask:

@@ -49,7 +49,7 @@ from triptych.moe.routers.sigmoid import SigmoidTopK
 from triptych.moe.routers.sinkhorn import SinkhornTopK
 from triptych.moe.routers.soft import SoftRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
-from triptych.moe.routing import Routing
+from triptych.moe.routing import Routing, count_ids
 from triptych.moe.scores import CosineScores, FrozenScores, LinearScores, MLPScores, Scores
 from triptych.moe.soft import SoftMoE
 
@@ -103,6 +103,7 @@ __all__ = [
     "check_expert_ranks",
     "check_shardable",
     "clip_grad_norm",
+    "count_ids",
     "expert_groups",
     "fused_dispatch",
     "fused_softmax_topk",

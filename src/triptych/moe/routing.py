@@ -62,17 +62,18 @@ class Routing:
 
     def load(self) -> Int[Tensor, " E"]:
         """How many routes each expert should take, before any is dropped."""
-        return self._count(self.counted())
+        return count_ids(self.experts, self.counted(), self.num_experts)
 
     def executed_load(self) -> Int[Tensor, " E"]:
         """How many routes each expert does take."""
-        return self._count(self.running())
+        return count_ids(self.experts, self.running(), self.num_experts)
 
-    def _count(self, which: Tensor | None) -> Tensor:
-        ones = torch.ones_like(self.experts) if which is None else which.long()
-        # Not bincount: on CUDA it waits for the device.
-        zeros = torch.zeros(self.num_experts, dtype=torch.long, device=self.experts.device)
-        return zeros.scatter_add_(0, self.experts.flatten(), ones.flatten())
+
+def count_ids(ids: Tensor, mask: Tensor | None, size: int) -> Int[Tensor, " N"]:
+    """How often each of `size` numbers is among the ids that the mask leaves; None leaves all."""
+    ones = torch.ones_like(ids) if mask is None else mask.long()
+    # Not bincount: on CUDA it waits for the device.
+    return ids.new_zeros(size).scatter_add_(0, ids.flatten(), ones.flatten())
 
 
 def _both(a: Tensor | None, b: Tensor | None) -> Tensor | None:

@@ -19,7 +19,7 @@ from triptych.moe.balance.shares import (
     squared_variation,
 )
 from triptych.moe.balance.statistics import Average, micro_batch
-from triptych.moe.routing import Routing
+from triptych.moe.routing import Routing, count_ids
 
 
 def switch_loss(routing: Routing, average: Average = micro_batch) -> Float[Tensor, ""]:
@@ -39,9 +39,9 @@ def gshard_loss(routing: Routing, average: Average = micro_batch) -> Float[Tenso
 
     The paper's value times E^2, so that it is 1 at perfect balance.
     """
-    first, counted = routing.experts[:, 0], routing.counted()
-    ones = torch.ones_like(first) if counted is None else counted[:, 0].long()
-    load = ones.new_zeros(routing.num_experts).scatter_add_(0, first, ones)
+    counted = routing.counted()
+    first = None if counted is None else counted[:, 0]
+    load = count_ids(routing.experts[:, 0], first, routing.num_experts)
     share = route_share(load, routing.probs, average)
     probs = mean_over_tokens(routing.probs, routing, average)
     return routing.num_experts * (share * probs).sum()

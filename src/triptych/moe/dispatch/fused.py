@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
 from triptych.moe.dispatch.loop import loop_dispatch
@@ -52,13 +51,10 @@ def why_not_fused(x: Tensor, bank: StackedMLP) -> str | None:
 
 
 def run_fused(x: Tensor, routing: Routing, experts: ExpertBank, operator: Operator) -> Tensor:
-    """One call. What dropout multiplies hidden units by is drawn for all of them at once."""
+    """One call."""
     bank = need_stacked(experts, "fused")
     running = routing.running()
-    noise = None
-    if bank.training and bank.dropout > 0:
-        rows = routing.experts.numel() if running is None else int(running.sum())
-        noise = F.dropout(x.new_ones(rows, bank.down.shape[2]), bank.dropout)
+    rows = routing.experts.numel() if running is None else int(running.sum())
     return operator.experts(
         x,
         routing.gates.to(x.dtype),
@@ -68,6 +64,6 @@ def run_fused(x: Tensor, routing: Routing, experts: ExpertBank, operator: Operat
         bank.down_bias,
         routing.experts,
         running,
-        noise,
+        bank.dropout_factors(rows, x),
         ACTIVATIONS[type(bank.activation)],
     )

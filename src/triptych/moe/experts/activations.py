@@ -1,7 +1,7 @@
 """Activations between the two layers of an expert."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,10 +11,8 @@ from torch.nn import functional as F
 class Activation(ABC):
     """Maps the first layer's output to F hidden units."""
 
-    @property
-    @abstractmethod
-    def inputs_per_unit(self) -> int:
-        """Outputs of the first layer that make one hidden unit: 2 for gated activations, else 1."""
+    inputs_per_unit: ClassVar[int] = 1
+    """Outputs of the first layer that make one hidden unit: 2 for gated activations."""
 
     @abstractmethod
     def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
@@ -25,11 +23,6 @@ class Activation(ABC):
 class ReLU(Activation):
     """`max(x, 0)`."""
 
-    @property
-    def inputs_per_unit(self) -> int:
-        """1."""
-        return 1
-
     def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Elementwise."""
         return F.relu(x)
@@ -38,11 +31,6 @@ class ReLU(Activation):
 @final
 class GELU(Activation):
     """`x Phi(x)`, exact (Hendrycks and Gimpel 2016, arXiv 1606.08415)."""
-
-    @property
-    def inputs_per_unit(self) -> int:
-        """1."""
-        return 1
 
     def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Elementwise."""
@@ -53,10 +41,7 @@ class GELU(Activation):
 class SwiGLU(Activation):
     """`silu(a) * b`; the first F columns are a, the others b (Shazeer 2020, arXiv 2002.05202)."""
 
-    @property
-    def inputs_per_unit(self) -> int:
-        """2: the gate and the value."""
-        return 2
+    inputs_per_unit = 2  # the gate and the value
 
     def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
         """Halves the width."""

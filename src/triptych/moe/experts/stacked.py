@@ -89,6 +89,13 @@ class StackedMLP(ExpertBank, Shardable):
         """Activation and dropout."""
         return F.dropout(self.activation(hidden), self.dropout, self.training)
 
+    def dropout_factors(self, rows: int, like: Tensor) -> Tensor | None:
+        """What dropout multiplies the hidden units of so many rows by (N, F), all drawn at once;
+        None where it does nothing."""
+        if self.dropout == 0 or not self.training:
+            return None
+        return F.dropout(like.new_ones(rows, self.down.shape[2]), self.dropout)
+
     def _one(
         self, up: Tensor, up_bias: Tensor | None, down: Tensor, down_bias: Tensor | None, x: Tensor
     ) -> Tensor:

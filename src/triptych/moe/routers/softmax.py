@@ -1,5 +1,6 @@
 """Top-k routers on softmax probabilities: the three ways that differ in what a gate is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import final
 
@@ -14,14 +15,14 @@ from triptych.moe.routing import Routing
 from triptych.moe.scores import LinearScores, Scores
 
 
-@final
-class SoftmaxTopK(TopKRouter):
-    """Softmax over all experts, then the K most probable (Shazeer et al. 2017, arXiv 1701.06538).
-
-    For K > 1 the gates are renormalised to sum 1. For K = 1 the gate is the raw probability
-    (Switch, arXiv 2101.03961, eq. 2): renormalised it would be 1, and the router without gradient.
+class Softmax(TopKRouter, ABC):
+    """Softmax over all experts, then the K most probable; subclasses say what a gate is.
 
     Args:
+        d_in: width D of a token.
+        num_experts: E.
+        top_k: K, experts per token.
+        scores: makes the scoring net from (D, E).
         select: computes softmax and choice, such as `softmax_topk`.
     """
 
@@ -37,6 +38,12 @@ class SoftmaxTopK(TopKRouter):
         super().__init__(d_in, num_experts, top_k=top_k, scores=scores)
         self.select = select
 
+    @property
+    @abstractmethod
+    def renormalises(self) -> bool:
+        """Whether gates are scaled to sum 1."""
+
+    @final
     def decide(
         self,
         x: Float[Tensor, "T D"],
@@ -44,41 +51,35 @@ class SoftmaxTopK(TopKRouter):
         valid: Bool[Tensor, " T"] | None,
     ) -> Routing:
         """Gates from the probabilities of the chosen."""
-        probs, gates, experts = self.select(logits, self.top_k, self.top_k > 1)
+        probs, gates, experts = self.select(logits, self.top_k, self.renormalises)
         return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
 
 
 @final
-class UnnormalisedTopK(TopKRouter):
-    """Softmax over all experts; a gate is the probability itself, so gates sum to less than 1.
+class SoftmaxTopK(Softmax):
+    """For K > 1 the gates are renormalised to sum 1 (Shazeer et al. 2017, arXiv 1701.06538).
 
-    Switch (arXiv 2101.03961, eq. 2) for K = 1; OLMoE (arXiv 2409.02060) for K = 8.
-
-    Args:
-        select: computes softmax and choice, such as `softmax_topk`.
+    For K = 1 the gate is the raw probability (Switch, arXiv 2101.03961, eq. 2): renormalised it
+    would be 1, and the router without gradient.
     """
 
-    def __init__(
-        self,
-        d_in: int,
-        num_experts: int,
-        *,
-        top_k: int,
-        scores: Callable[[int, int], Scores] = LinearScores,
-        select: Selection = softmax_topk,
-    ) -> None:
-        super().__init__(d_in, num_experts, top_k=top_k, scores=scores)
-        self.select = select
+    @property
+    def renormalises(self) -> bool:
+        """For K > 1."""
+        return self.top_k > 1
 
-    def decide(
-        self,
-        x: Float[Tensor, "T D"],
-        logits: Float[Tensor, "T E"],
-        valid: Bool[Tensor, " T"] | None,
-    ) -> Routing:
-        """Gates are probabilities."""
-        probs, gates, experts = self.select(logits, self.top_k, False)
-        return Routing(experts=experts, gates=gates, probs=probs, logits=logits)
+
+@final
+class UnnormalisedTopK(Softmax):
+    """A gate is the probability itself, so gates sum to less than 1.
+
+    Switch (arXiv 2101.03961, eq. 2) for K = 1; OLMoE (arXiv 2409.02060) for K = 8.
+    """
+
+    @property
+    def renormalises(self) -> bool:
+        """Never."""
+        return False
 
 
 @final

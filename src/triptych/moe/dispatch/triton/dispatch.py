@@ -5,7 +5,6 @@ from importlib.util import find_spec
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
 from triptych.moe.dispatch.grouped import compute_type, grouped_dispatch, why_not_grouped
@@ -72,7 +71,7 @@ def _dispatch(x: Tensor, routing: Routing, bank: StackedMLP) -> Tensor:
         bank.up.to(dtype),
         None if bank.up_bias is None else bank.up_bias.to(dtype),
         bank.down.to(dtype),
-        _dropout_factors(bank, x, routing.experts.numel()),
+        bank.dropout_factors(routing.experts.numel(), x),
         routing.experts.contiguous(),
         order,
         activation,
@@ -80,12 +79,6 @@ def _dispatch(x: Tensor, routing: Routing, bank: StackedMLP) -> Tensor:
     if bank.down_bias is None:
         return y
     return y + _each_gate(routing).to(dtype) @ bank.down_bias.to(dtype)
-
-
-def _dropout_factors(bank: StackedMLP, x: Tensor, rows: int) -> Tensor | None:
-    if bank.dropout == 0 or not bank.training:
-        return None
-    return F.dropout(x.new_ones(rows, bank.down.shape[2]), bank.dropout)
 
 
 def _each_gate(routing: Routing) -> Float[Tensor, "T E"]:
