@@ -1,5 +1,12 @@
-"""Sparse panel: linear layers with few non-zero weights. Torch only."""
+"""Sparse panel: layers with few weights, or with few that work. Torch only."""
 
+from triptych.sparse.dynamic.chosen import chosen_product
+from triptych.sparse.dynamic.controller import (
+    Controller,
+    ControllerFFN,
+    chosen_units,
+    training_mask,
+)
 from triptych.sparse.kernels.block import BlockLinear
 from triptych.sparse.kernels.csr import CSRLinear
 from triptych.sparse.kernels.kernel import SparseLinear
@@ -13,13 +20,19 @@ from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero
 from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import Periodic, Rule, Static
 from triptych.sparse.rules.schedules import constant, cosine, linear
+from triptych.sparse.structured.monarch import MonarchLinear
+from triptych.sparse.structured.multiplicative import MultiplicativeDense
 
 __all__ = [
     "SET",
     "BlockLinear",
     "CSRLinear",
+    "Controller",
+    "ControllerFFN",
     "Fresh",
     "MaskedLinear",
+    "MonarchLinear",
+    "MultiplicativeDense",
     "Pattern",
     "Periodic",
     "Pruning",
@@ -28,6 +41,8 @@ __all__ = [
     "SparseLinear",
     "Static",
     "block_masks",
+    "chosen_product",
+    "chosen_units",
     "constant",
     "constant_fan_in_masks",
     "cosine",
@@ -38,6 +53,7 @@ __all__ = [
     "move",
     "n_of_m_masks",
     "squared_gradient_state",
+    "training_mask",
     "uniform_mask",
     "uniform_masks",
     "zero_state",
