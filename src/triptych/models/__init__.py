@@ -2,6 +2,7 @@
 
 from triptych.models.backbones import Classifier, Notebook, Residual
 from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
+from triptych.models.small_dense import SmallDensePanel
 from triptych.models.sparse_panels import Controlled, ControllerPanel, MonarchPanel
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "Notebook",
     "Panel",
     "Residual",
+    "SmallDensePanel",
     "SparsePanel",
 ]
