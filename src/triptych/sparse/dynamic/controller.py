@@ -11,6 +11,8 @@ from triptych.errors import IncompatibleSettings, InvalidSetting, check_dropout
 from triptych.sparse.dynamic.chosen import chosen_product
 from triptych.types import Cost
 
+TINY = 1e-20  # instead of the 0 that a generator may draw: its logarithm is finite
+
 
 @final
 class Controller(nn.Module):
@@ -142,10 +144,18 @@ def chosen_units(scores: Float[Tensor, "B K N"]) -> Int[Tensor, "B K"]:
 def training_mask(
     scores: Float[Tensor, "B K N"], temperature: float, hard_share: float
 ) -> Float[Tensor, "B K N"]:
-    """Gumbel-softmax over each block; with probability `hard_share`, the same for a whole batch,
-    its one-hot with the gradient of the soft one (straight through)."""
-    noise = -torch.empty_like(scores).exponential_().log()
-    soft = ((scores + noise) / temperature).softmax(dim=2)
+    """A softmax over each block of `scores / temperature` with Gumbel noise; with probability
+    `hard_share`, the same for a whole batch, its one-hot with the gradient of the soft one
+    (straight through).
+
+    The unit with the largest share is drawn as in the authors' code (trax, `SparseFF`), which
+    adds noise times the temperature to the scores. There the soft mask has neither noise nor
+    temperature; here it has both, because what it then is on 70 % of the batches is nearer to
+    the one-hot of evaluation.
+    """
+    # In single precision at least: in half, one number in 256 would be 0.
+    uniform = torch.rand(scores.shape, device=scores.device).clamp_(min=TINY)
+    soft = (scores / temperature - (-uniform.log()).log()).softmax(dim=2)
     best = soft.argmax(dim=2, keepdim=True)
     hard = torch.zeros_like(soft).scatter_(2, best, 1.0) + soft - soft.detach()
     return torch.where(torch.rand((), device=scores.device) < hard_share, hard, soft)
