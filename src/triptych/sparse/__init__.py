@@ -11,7 +11,7 @@ from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
-from triptych.sparse.rules.rule import Periodic, Rule, Static
+from triptych.sparse.rules.rule import Periodic, Rule, Static, View
 from triptych.sparse.rules.schedules import constant, cosine, linear
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Rule",
     "SparseLinear",
     "Static",
+    "View",
     "block_masks",
     "constant",
     "constant_fan_in_masks",

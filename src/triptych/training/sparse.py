@@ -11,7 +11,7 @@ from torch import Tensor
 from triptych.metrics import layer_densities
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, move
+from triptych.sparse import Fresh, Rule, SparseLinear, View, move
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -41,12 +41,15 @@ class SparseModule(ClassifierModule):
         return self.cross_entropy(batch)[0]
 
     def rehearse(self, x: Tensor) -> None:
-        """One change of a copy's mask: a kernel that cannot take it says so now."""
+        """One change of a copy's masks: a kernel that cannot take it says so now."""
         super().rehearse(x)
-        for layer in copy.deepcopy(list(self.sparse_layers().values())):
-            lots = torch.Generator().manual_seed(0)
-            score = torch.rand(layer.shape, generator=lots)
-            new = self.rule.update(layer.matrix(), layer.mask, score, 0.5, lots)
+        layers = copy.deepcopy(list(self.sparse_layers().values()))
+        lots = torch.Generator().manual_seed(0)
+        views = [
+            View(layer.matrix(), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            for layer in layers
+        ]
+        for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
             if not torch.equal(new, layer.mask):
                 layer.place(new)
 
@@ -97,13 +100,17 @@ class SparseModule(ClassifierModule):
             return
         step = self.global_step + 1
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
-        for name, layer in self.sparse_layers().items():
-            gradient = None
-            if self.rule.needs_gradient:
-                # The mean over ranks before any absolute value: means of those are not the same.
-                gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
-            generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-            old = layer.mask.clone()
-            new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
-            move(layer, new, optimizer, self.fresh, gradient)
-            self._moved.append((int((old & ~new).sum()), int(old.sum())))
+        layers = self.sparse_layers()
+        views = [self._view(name, layer, step) for name, layer in layers.items()]
+        masks = self.rule.update(views, progress)
+        for layer, view, new in zip(layers.values(), views, masks, strict=True):
+            move(layer, new, optimizer, self.fresh, view.gradient)
+            self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
+
+    def _view(self, name: str, layer: SparseLinear, step: int) -> View:
+        gradient = None
+        if self.rule.needs_gradient:
+            # The mean over ranks before any absolute value: means of those are not the same.
+            gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+        generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
+        return View(layer.matrix(), layer.mask.clone(), gradient, generator)

@@ -1,14 +1,14 @@
 """From dense to sparse: gradual magnitude pruning."""
 
+from collections.abc import Sequence
 from typing import final
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from triptych.errors import InvalidSetting
 from triptych.sparse.patterns.uniform import live_weights
-from triptych.sparse.rules.rule import Rule
+from triptych.sparse.rules.rule import Rule, View
 from triptych.sparse.rules.schedules import cubic
 from triptych.sparse.rules.topology import keep_largest
 
@@ -46,14 +46,12 @@ class Pruning(Rule):
         """Of the time in which weights go."""
         return min(step / max(self.until * steps, 1.0), 1.0)
 
-    def update(
-        self,
-        weight: Float[Tensor, "O D"],
-        mask: Bool[Tensor, "O D"],
-        gradient: Float[Tensor, "O D"] | None,
-        progress: float,
-        generator: torch.Generator,
-    ) -> Bool[Tensor, "O D"]:
-        """As many as the schedule leaves, and none that was not there."""
-        left = live_weights(mask.numel(), cubic(self.initial, self.final, progress))
-        return keep_largest(weight.abs(), mask, min(left, int(mask.sum())))
+    def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
+        """In each layer as many as the schedule leaves, and none that was not there."""
+        sparsity = cubic(self.initial, self.final, progress)
+        return [_smaller(layer, sparsity) for layer in layers]
+
+
+def _smaller(layer: View, sparsity: float) -> Bool[Tensor, "O D"]:
+    left = min(live_weights(layer.mask.numel(), sparsity), int(layer.mask.sum()))
+    return keep_largest(layer.weight.abs(), layer.mask, left)
