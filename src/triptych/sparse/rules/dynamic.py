@@ -30,7 +30,7 @@ class SET(Periodic):
 
     def __init__(self, *, every: int, until: float, drop: float, fall: Fall = cosine) -> None:
         super().__init__(every, until)
-        _check_drop(drop)
+        check_drop(drop)
         self.drop, self.fall = drop, fall
 
     def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
@@ -55,7 +55,7 @@ class RigL(Periodic):
 
     def __init__(self, *, every: int, until: float, drop: float, fall: Fall = cosine) -> None:
         super().__init__(every, until)
-        _check_drop(drop)
+        check_drop(drop)
         self.drop, self.fall = drop, fall
 
     def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
@@ -74,6 +74,11 @@ def _lots(layer: View) -> Float[Tensor, "O D"]:
     return torch.rand(layer.mask.shape, generator=layer.generator).to(layer.weight)
 
 
-def _check_drop(drop: float) -> None:
+def check_drop(drop: float) -> None:
+    """Refuses a share that no update can move.
+
+    Raises:
+        InvalidSetting: if it is outside [0, 1].
+    """
     if not 0 <= drop <= 1:
         raise InvalidSetting(f"drop must be in [0, 1], got {drop}: a share of the weights")

@@ -18,7 +18,7 @@ class View:
     """What a rule sees of one layer.
 
     Attributes:
-        weight: zeros outside of the mask.
+        weight: zeros outside of the mask, unless the layer is latent.
         mask: that the step was taken with.
         gradient: of all places, the mean over ranks and micro-batches; None unless needed.
         generator: equal on all ranks.
@@ -52,6 +52,15 @@ class Rule(ABC):
     @abstractmethod
     def progress(self, step: int, steps: int) -> float:
         """The share of the time of change that is over."""
+
+
+class LatentRule(Rule, ABC):
+    """For layers whose weights live on outside of the mask, and for no others."""
+
+    @abstractmethod
+    def pull(self, weight: Float[Tensor, "O D"], mask: Bool[Tensor, "O D"]) -> Float[Tensor, "O D"]:
+        """A term for the gradient of the weight (also of what is outside of the mask), to be added
+        once for each optimizer step: not for each micro-batch, rank or scale of the loss."""
 
 
 @final
