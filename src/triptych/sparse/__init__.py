@@ -1,31 +1,43 @@
 """Sparse panel: linear layers with few non-zero weights. Torch only."""
 
+from triptych.sparse.kernels.auto import AutoLinear
 from triptych.sparse.kernels.block import BlockLinear
+from triptych.sparse.kernels.choosing import ChoosingLinear
 from triptych.sparse.kernels.csr import CSRLinear
-from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.kernel import SparseLinear, sparse_layers
 from triptych.sparse.kernels.masked import MaskedLinear
+from triptych.sparse.kernels.narrow import NarrowLinear
+from triptych.sparse.kernels.semi_structured import SemiStructuredLinear
 from triptych.sparse.patterns.block import block_masks
 from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
+from triptych.sparse.patterns.neurons import neurons_masks
+from triptych.sparse.patterns.two_four import two_four_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import Periodic, Rule, Static
 from triptych.sparse.rules.schedules import constant, cosine, linear
+from triptych.sparse.speed import Speed, measured_speeds
 
 __all__ = [
     "SET",
+    "AutoLinear",
     "BlockLinear",
     "CSRLinear",
+    "ChoosingLinear",
     "Fresh",
     "MaskedLinear",
+    "NarrowLinear",
     "Pattern",
     "Periodic",
     "Pruning",
     "RigL",
     "Rule",
+    "SemiStructuredLinear",
     "SparseLinear",
+    "Speed",
     "Static",
     "block_masks",
     "constant",
@@ -35,9 +47,13 @@ __all__ = [
     "erdos_renyi_masks",
     "linear",
     "live_weights",
+    "measured_speeds",
     "move",
     "n_of_m_masks",
+    "neurons_masks",
+    "sparse_layers",
     "squared_gradient_state",
+    "two_four_masks",
     "uniform_mask",
     "uniform_masks",
     "zero_state",
