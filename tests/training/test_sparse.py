@@ -48,19 +48,6 @@ def test_masks_move_while_a_net_trains_and_their_number_of_weights_does_not(rule
     assert 0 < diary.logged[0]["train/sparse/churn"] <= 0.3
 
 
-def test_values_alone_take_the_path_of_the_masked_matrix_through_all_updates():
-    """RigL with AdamW: equal masks and weights, with an optimizer state of a fifth of the size."""
-    nets = []
-    for kernel in ("masked", "csr"):
-        overrides = (*DYNAMIC, "model/rule=rigl", f"model/kernel={kernel}", "optimizer=adamw")
-        module, data = pair(*[o for o in overrides if o != "optimizer.fused=null"])
-        trainer(max_epochs=4, precision="64-true").fit(module, data)
-        nets.append(module.sparse_layers())
-    for name, reference in nets[0].items():
-        assert torch.equal(nets[1][name].mask, reference.mask), name
-        torch.testing.assert_close(nets[1][name].matrix(), reference.matrix(), rtol=1e-6, atol=1e-8)
-
-
 def test_updates_count_optimizer_steps_not_micro_batches():
     module, data = pair(*DYNAMIC, "model/rule=set")
     seen: list[int] = []
