@@ -61,8 +61,16 @@ def test_the_optimizer_holds_every_parameter_of_the_net() -> None:
         (["model=ffn", "model.backbone.build.depth=0"], InvalidSetting, "depth must be at least"),
         (["model=controller", "model.block=7"], IncompatibleSettings, "d_hidden=320 .* take .*322"),
         (["model=controller", "model.rank=0"], InvalidSetting, "model.rank must be at least 1"),
-        (["model=controller", "model.temperature=0.0"], InvalidSetting, "model.temperature must be"),
-        (["model=controller", "model.hard_share=2.0"], InvalidSetting, "model.hard_share must be in"),
+        (
+            ["model=controller", "model.temperature=0.0"],
+            InvalidSetting,
+            "model.temperature must be",
+        ),
+        (
+            ["model=controller", "model.hard_share=2.0"],
+            InvalidSetting,
+            "model.hard_share must be in",
+        ),
         (["model=monarch", "model.blocks=3"], IncompatibleSettings, "model.blocks=3 must divide"),
         (["model=monarch", "model.d_hidden=1"], InvalidSetting, "d_hidden must be at least 2"),
         (["model=gshard", "model.top_k=1"], IncompatibleSettings, "top_k must be 2, got 1"),
