@@ -1,5 +1,6 @@
 """What is measured: torchmetrics with sum states, right under DDP, and pure functions on counts."""
 
+from triptych.metrics.choice import ChoiceMetrics
 from triptych.metrics.churn import RoutingChurn
 from triptych.metrics.classification import ClassificationMetrics, LossAccuracy
 from triptych.metrics.density import labelled_layers, layer_densities
@@ -9,6 +10,7 @@ from triptych.metrics.specialisation import normalised_mutual_information
 from triptych.metrics.tally import LoadTally
 
 __all__ = [
+    "ChoiceMetrics",
     "ClassificationMetrics",
     "LoadTally",
     "LossAccuracy",

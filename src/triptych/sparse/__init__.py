@@ -1,5 +1,12 @@
-"""Sparse panel: linear layers with few non-zero weights. Torch only."""
+"""Sparse panel: layers with few weights, or with few that work. Torch only."""
 
+from triptych.sparse.dynamic.chosen import chosen_product
+from triptych.sparse.dynamic.controller import (
+    Controller,
+    ControllerFFN,
+    chosen_units,
+    training_mask,
+)
 from triptych.sparse.kernels.auto import AutoLinear
 from triptych.sparse.kernels.block import BlockLinear
 from triptych.sparse.kernels.choosing import ChoosingLinear
@@ -24,6 +31,8 @@ from triptych.sparse.rules.rule import LatentRule, Periodic, Rule, Static, View
 from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
 from triptych.sparse.rules.sr_ste import SRSTE
 from triptych.sparse.speed import Speed, measured_speeds
+from triptych.sparse.structured.monarch import MonarchLinear
+from triptych.sparse.structured.multiplicative import MultiplicativeDense
 
 __all__ = [
     "SET",
@@ -32,10 +41,14 @@ __all__ = [
     "BlockLinear",
     "CSRLinear",
     "ChoosingLinear",
+    "Controller",
+    "ControllerFFN",
     "Fresh",
     "GraNet",
     "LatentRule",
     "MaskedLinear",
+    "MonarchLinear",
+    "MultiplicativeDense",
     "NarrowLinear",
     "Pattern",
     "Periodic",
@@ -49,6 +62,8 @@ __all__ = [
     "StraightThroughLinear",
     "View",
     "block_masks",
+    "chosen_product",
+    "chosen_units",
     "constant",
     "constant_fan_in_masks",
     "cosine",
@@ -64,6 +79,7 @@ __all__ = [
     "neurons_masks",
     "sparse_layers",
     "squared_gradient_state",
+    "training_mask",
     "two_four_masks",
     "uniform_mask",
     "uniform_masks",
