@@ -7,18 +7,25 @@ from triptych.sparse.kernels.masked import MaskedLinear
 from triptych.sparse.patterns.block import block_masks
 from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
+from triptych.sparse.patterns.full import full_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import Periodic, Rule, Static
 from triptych.sparse.rules.schedules import constant, cosine, linear
+from triptych.sparse.start.grasp import GraSP
+from triptych.sparse.start.snip import SNIP
+from triptych.sparse.start.start import Start
+from triptych.sparse.start.synflow import SynFlow
 
 __all__ = [
     "SET",
+    "SNIP",
     "BlockLinear",
     "CSRLinear",
     "Fresh",
+    "GraSP",
     "MaskedLinear",
     "Pattern",
     "Periodic",
@@ -26,13 +33,16 @@ __all__ = [
     "RigL",
     "Rule",
     "SparseLinear",
+    "Start",
     "Static",
+    "SynFlow",
     "block_masks",
     "constant",
     "constant_fan_in_masks",
     "cosine",
     "erdos_renyi_densities",
     "erdos_renyi_masks",
+    "full_masks",
     "linear",
     "live_weights",
     "move",

@@ -6,12 +6,13 @@ from typing import Any, final
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from triptych.metrics import layer_densities
+from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, move
+from triptych.sparse import Fresh, Rule, SparseLinear, Start, move
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -23,12 +24,22 @@ class SparseModule(ClassifierModule):
     Args:
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
+        start: makes what chooses the first masks from the network and samples; None where they
+            are those that the network was built with.
         shared: what every `ClassifierModule` takes.
     """
 
-    def __init__(self, *, rule: Callable[[], Rule], fresh: Fresh, **shared: Any) -> None:
+    def __init__(
+        self,
+        *,
+        rule: Callable[[], Rule],
+        fresh: Fresh,
+        start: Callable[[], Start] | None = None,
+        **shared: Any,
+    ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
+        self.start = None if start is None else start()
         self._moved: list[tuple[int, int]] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -40,9 +51,16 @@ class SparseModule(ClassifierModule):
                 layer.start_probe()
         return self.cross_entropy(batch)[0]
 
+    def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        """Lets the start choose the masks."""
+        if self.start is not None:
+            self.start.begin(_Logits(self.network), *samples())
+
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's mask: a kernel that cannot take it says so now."""
         super().rehearse(x)
+        if self.start is not None:
+            self.start.rehearse(self.network)
         for layer in copy.deepcopy(list(self.sparse_layers().values())):
             lots = torch.Generator().manual_seed(0)
             score = torch.rand(layer.shape, generator=lots)
@@ -107,3 +125,16 @@ class SparseModule(ClassifierModule):
             new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
             move(layer, new, optimizer, self.fresh, gradient)
             self._moved.append((int((old & ~new).sum()), int(old.sum())))
+
+
+@final
+class _Logits(nn.Module):
+    """A classifier without its routing."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D) -> (B, C)."""
+        return self.network(x)[0]
