@@ -8,6 +8,7 @@ from triptych.sparse.kernels.kernel import SparseLinear, sparse_layers
 from triptych.sparse.kernels.masked import MaskedLinear
 from triptych.sparse.kernels.narrow import NarrowLinear
 from triptych.sparse.kernels.semi_structured import SemiStructuredLinear
+from triptych.sparse.kernels.straight_through import StraightThroughLinear
 from triptych.sparse.patterns.block import block_masks
 from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
@@ -15,19 +16,25 @@ from triptych.sparse.patterns.neurons import neurons_masks
 from triptych.sparse.patterns.two_four import two_four_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
+from triptych.sparse.rules.fingerprint import fingerprint
+from triptych.sparse.rules.granet import GraNet
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
-from triptych.sparse.rules.rule import Periodic, Rule, Static
-from triptych.sparse.rules.schedules import constant, cosine, linear
+from triptych.sparse.rules.rule import LatentRule, Periodic, Rule, Static, View
+from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
+from triptych.sparse.rules.sr_ste import SRSTE
 from triptych.sparse.speed import Speed, measured_speeds
 
 __all__ = [
     "SET",
+    "SRSTE",
     "AutoLinear",
     "BlockLinear",
     "CSRLinear",
     "ChoosingLinear",
     "Fresh",
+    "GraNet",
+    "LatentRule",
     "MaskedLinear",
     "NarrowLinear",
     "Pattern",
@@ -39,12 +46,16 @@ __all__ = [
     "SparseLinear",
     "Speed",
     "Static",
+    "StraightThroughLinear",
+    "View",
     "block_masks",
     "constant",
     "constant_fan_in_masks",
     "cosine",
+    "cubic",
     "erdos_renyi_densities",
     "erdos_renyi_masks",
+    "fingerprint",
     "linear",
     "live_weights",
     "measured_speeds",

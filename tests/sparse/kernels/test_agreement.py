@@ -23,6 +23,10 @@ from triptych.sparse import (
     uniform_mask,
 )
 
+from .formula import Formula
+
+Layer = SparseLinear | Formula
+
 CONF = Path(__file__).parents[3] / "conf" / "model" / "kernel"
 KERNELS = sorted(path.stem for path in CONF.glob("*.yaml"))
 BLOCK = 4
@@ -33,6 +37,12 @@ def kernel(name: str, mask: Tensor, seed: int = 0) -> SparseLinear:
     node = OmegaConf.load(CONF / f"{name}.yaml")
     OmegaConf.update(node, "model.block", BLOCK, force_add=True)
     return instantiate({k: v for k, v in node.items() if k != "model"})(mask)
+
+
+def reference(name: str, mask: Tensor) -> Layer:
+    """The masked kernel; of a latent one, whose gradient reaches every weight, the formula."""
+    layer = kernel(name, mask)
+    return Formula(layer) if layer.latent else kernel("masked", mask)
 
 
 def blocks(rows: int, columns: int, sparsity: float, generator: torch.Generator) -> Tensor:
@@ -78,15 +88,16 @@ def test_every_kernel_is_compared():
     assert all((free, kind) in CASES for free in ("masked", "csr", "auto") for kind in MASKS)
 
 
-def outcome(layer: SparseLinear, x: Tensor) -> dict[str, Tensor]:
-    """Output and gradients; that of the weights as a dense matrix."""
+def outcome(layer: Layer, x: Tensor) -> dict[str, Tensor]:
+    """Output and gradients; that of the weights as a dense matrix, of latent ones all of it."""
     layer.zero_grad()
     x = x.clone().requires_grad_()
     y = layer(x)
     (y * torch.arange(1.0, y.numel() + 1, dtype=y.dtype).view(y.shape)).sum().backward()
     grad = layer.weights.grad
-    spread = layer.spread(torch.zeros_like(layer.weights) if grad is None else grad)
-    return {"y": y.detach(), "x": x.grad, "weight": spread.detach(), "bias": layer.bias.grad}
+    grad = torch.zeros_like(layer.weights) if grad is None else grad
+    weight = grad if layer.latent else layer.spread(grad).detach()
+    return {"y": y.detach(), "x": x.grad, "weight": weight, "bias": layer.bias.grad}
 
 
 def assert_alike(ours: dict[str, Tensor], theirs: dict[str, Tensor], **tolerance: Any) -> None:
@@ -110,9 +121,9 @@ def test_outputs_and_all_gradients_are_those_of_the_reference(
     name, kind, rows, columns, sparsity, batch, seed
 ):
     mask = mask_of(kind, rows, columns, sparsity, seed)
-    ours, reference = kernel(name, mask).double(), kernel("masked", mask).double()
+    ours, theirs = kernel(name, mask).double(), reference(name, mask).double()
     x = torch.randn(batch, mask.shape[1], dtype=torch.double)
-    assert_alike(outcome(ours, x), outcome(reference, x), rtol=1e-9, atol=1e-9)
+    assert_alike(outcome(ours, x), outcome(theirs, x), rtol=1e-9, atol=1e-9)
 
 
 @each_case
@@ -141,9 +152,11 @@ def test_a_layer_without_any_weight_gives_its_bias(name):
 
 @each_case
 def test_gradients_are_those_of_finite_differences(name, kind):
+    """Not that of a latent weight: by design it is another one, that of the formula."""
     layer = kernel(name, mask_of(kind, 2, 3, 0.5)).double()
     x = torch.randn(3, 12, dtype=torch.double, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *layer.parameters()))
+    inputs = [layer.bias] if layer.latent else list(layer.parameters())
+    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *inputs))
 
 
 @each_case
@@ -188,8 +201,8 @@ def test_the_choice_of_a_kernel_changes_neither_the_first_weights_nor_what_is_de
 def test_a_whole_training_is_that_of_the_reference(name, kind, recipe):
     mask = mask_of(kind, 4, 3, 0.7)
     finals = []
-    for which in (name, "masked"):
-        layer = kernel(which, mask).double()
+    for make in (kernel, reference):
+        layer = make(name, mask).double()
         optimizer = recipe(layer.parameters())
         generator = torch.Generator().manual_seed(1)
         for _ in range(30):
