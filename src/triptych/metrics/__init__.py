@@ -2,7 +2,9 @@
 
 from triptych.metrics.churn import RoutingChurn
 from triptych.metrics.classification import ClassificationMetrics, LossAccuracy
-from triptych.metrics.density import layer_densities
+from triptych.metrics.connections import connections, followers
+from triptych.metrics.density import density_of_all_parameters, layer_densities
+from triptych.metrics.explored import MaskHistory
 from triptych.metrics.load import dead_experts, drop_rate, gini, max_load, normalised_entropy
 from triptych.metrics.routing import RoutingMetrics
 from triptych.metrics.specialisation import normalised_mutual_information
@@ -12,10 +14,14 @@ __all__ = [
     "ClassificationMetrics",
     "LoadTally",
     "LossAccuracy",
+    "MaskHistory",
     "RoutingChurn",
     "RoutingMetrics",
+    "connections",
     "dead_experts",
+    "density_of_all_parameters",
     "drop_rate",
+    "followers",
     "gini",
     "layer_densities",
     "max_load",

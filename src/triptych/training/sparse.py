@@ -8,12 +8,15 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from triptych.metrics import layer_densities
+from triptych.cost import Flops
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, move
+from triptych.sparse import Fresh, Rule, SparseLinear, Static, move
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
+
+HISTORY = "mask_history"  # in checkpoints
 
 
 @final
@@ -23,13 +26,17 @@ class SparseModule(ClassifierModule):
     Args:
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
+        sparsity: that was asked for, to stand beside the one that was reached.
         shared: what every `ClassifierModule` takes.
     """
 
-    def __init__(self, *, rule: Callable[[], Rule], fresh: Fresh, **shared: Any) -> None:
+    def __init__(
+        self, *, rule: Callable[[], Rule], fresh: Fresh, sparsity: float, **shared: Any
+    ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
-        self._moved: list[tuple[int, int]] = []
+        moving = not isinstance(self.rule, Static)
+        self.watch = SparseWatch(self.network, sparsity, moving=moving)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -38,10 +45,12 @@ class SparseModule(ClassifierModule):
                 layer.probe = None
             elif layer.probe is None:
                 layer.start_probe()
+        self.watch.step(len(batch[1]))
         return self.cross_entropy(batch)[0]
 
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's mask: a kernel that cannot take it says so now."""
+        self.watch.refuse_empty()
         super().rehearse(x)
         for layer in copy.deepcopy(list(self.sparse_layers().values())):
             lots = torch.Generator().manual_seed(0)
@@ -54,30 +63,41 @@ class SparseModule(ClassifierModule):
         """The given recipes; masks change after steps that really took place."""
         recipes: Any = super().configure_optimizers()
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
-        optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
+        optimizer.register_step_post_hook(lambda stepped, *_: self._after_step(stepped))
         return recipes
 
+    def on_train_epoch_start(self) -> None:
+        """Counts FLOPs anew."""
+        super().on_train_epoch_start()
+        self.watch.start_epoch()
+
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's means, and the share of weights that its updates moved."""
+        """Logs the epoch's means, and what its updates did to the masks."""
         super().on_train_epoch_end()
-        if self._moved:
-            moved, weights = (sum(part) for part in zip(*self._moved, strict=True))
-            self.log_exactly({"train/sparse/churn": moved / max(weights, 1)})
-        self._moved.clear()
+        self.log_exactly(self.watch.epoch_scalars())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what masks did so far."""
+        checkpoint[HISTORY] = self.watch.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.watch.load_state_dict(checkpoint.get(HISTORY, {}))
+
+    def training_flops(self) -> Flops:
+        """Step by step: of the masks and the probes that each step had."""
+        return self.watch.flops().times(self.trainer.world_size)
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Nothing to note: density is a property of the weights."""
 
     def panel_scalars(self, split: str) -> dict[str, float]:
-        """Density of each sparse layer and of all of them together."""
-        layers = layer_densities(self.network)
-        alone = {f"density/{row['layer']}": float(row["density"]) for row in layers}
-        nonzeros, size = (sum(int(row[k]) for row in layers) for k in ("nonzeros", "size"))
-        return alone | {"density": nonzeros / size}
+        """Density of each sparse layer, of all of them together, and of the whole net."""
+        return self.watch.scalars()
 
     def panel_tables(self) -> dict[str, Any]:
-        """Density, non-zeros and size of each sparse layer."""
-        return {"density": layer_densities(self.network)}
+        """Density and connections of each sparse layer."""
+        return {"density": self.watch.table()}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -92,9 +112,12 @@ class SparseModule(ClassifierModule):
         steps = int(self.trainer.estimated_stepping_batches)
         return self.rule.due(self.global_step + 1, steps)
 
+    def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self._is_due():
+            with self.watch.update():
+                self._change_masks(optimizer)
+
     def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
-        if not self._is_due():
-            return
         step = self.global_step + 1
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         for name, layer in self.sparse_layers().items():
@@ -106,4 +129,3 @@ class SparseModule(ClassifierModule):
             old = layer.mask.clone()
             new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
             move(layer, new, optimizer, self.fresh, gradient)
-            self._moved.append((int((old & ~new).sum()), int(old.sum())))
