@@ -23,11 +23,11 @@ class Measure:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
+    return f"{100 * value:.2f}\N{NO-BREAK SPACE}%"
 
 
 def _count(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{round(value, 1):,.10g}"
 
 
 _NETS = (

@@ -31,7 +31,7 @@ class SparseWatch:
     """
 
     def __init__(self, net: nn.Module, sparsity: float, *, moving: bool) -> None:
-        self.net, self.target, self.moving = net, 1 - sparsity, moving
+        self.net, self.target, self.moving = net, round(1 - sparsity, 12), moving
         self._history, self._flops = MaskHistory(), TrainingFlops()
         self._seconds: list[float] = []
 

@@ -22,7 +22,7 @@ def sparsity(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
     sparse = [run for run in runs.finished if run.result.tables.get("density")]
     if not sparse:
         return None
-    pane = Pane("", Axis("layer", "category"), Axis("non-zero weights [%]"), _bars(sparse, styles))
+    unit = Axis("non-zero weights [%]")
     caption = (
         "Share of weights that are not zero in each sparse layer, counted at the tested checkpoint "
         "(mean over seeds; dashed = asked for)"
@@ -34,8 +34,10 @@ def sparsity(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
             "; share of all places that were in a mask at some time, and share of the weights that "
             f"each update of an epoch moved ({BAND})"
         )
+    title = "Density" if panes else ""
+    density = Pane(title, Axis("layer", "category"), unit, _bars(sparse, styles))
     caption += f"; from {source(sparse)}."
-    return Chart("sparsity", "Sparsity per layer", caption, (pane, *panes))
+    return Chart("sparsity", "Sparsity per layer", caption, (density, *panes))
 
 
 def _bars(sparse: Sequence[Run], styles: Mapping[str, Style]) -> list[Mark]:
