@@ -30,6 +30,13 @@ def step_flops(cost: Cost) -> Flops:
     return Flops(3 * cost.flops, 3 * cost.flops_executed)
 
 
+def sparse_step_flops(cost: Cost, net: nn.Module) -> Flops:
+    """The same for a net with sparse layers: of a latent one the gradient of the weights is dense,
+    which is 2 f_S + f_D in its part."""
+    latent = [layer for layer in _sparse(net) if layer.latent]
+    return step_flops(cost) + Flops(needed=_places(latent) - _weights(latent))
+
+
 def probed_step_flops(cost: Cost, net: nn.Module) -> Flops:
     """Of a sample in a training step that also finds the gradient of weights that do not exist.
 
@@ -37,11 +44,9 @@ def probed_step_flops(cost: Cost, net: nn.Module) -> Flops:
     gradient of the weights is dense, and nothing else. A probe executes more than that: a dense
     product by zeros, forward and backward, beside the sparse one.
     """
-    layers = [layer for layer in net.modules() if isinstance(layer, SparseLinear)]
-    dense = sum(2 * layer.shape[0] * layer.shape[1] for layer in layers)
-    missing = dense - sum(2 * layer.nonzeros for layer in layers)
-    plain = step_flops(cost)
-    return Flops(plain.needed + missing, plain.executed + 3 * dense)
+    layers = _sparse(net)
+    dense = _places(layers)
+    return step_flops(cost) + Flops(dense - _weights(layers), 3 * dense)
 
 
 @final
@@ -65,7 +70,7 @@ class TrainingFlops:
 
     def settle(self, cost: Cost, net: nn.Module) -> None:
         """Adds the samples counted since the last time, at what they cost until now."""
-        self.total += step_flops(cost).times(self._plain)
+        self.total += sparse_step_flops(cost, net).times(self._plain)
         if self._probed:
             self.total += probed_step_flops(cost, net).times(self._probed)
         self._plain = self._probed = 0
@@ -74,3 +79,15 @@ class TrainingFlops:
         """Forgets everything."""
         self.total = Flops()
         self._plain = self._probed = 0
+
+
+def _sparse(net: nn.Module) -> list[SparseLinear]:
+    return [layer for layer in net.modules() if isinstance(layer, SparseLinear)]
+
+
+def _places(layers: list[SparseLinear]) -> int:
+    return sum(2 * layer.shape[0] * layer.shape[1] for layer in layers)
+
+
+def _weights(layers: list[SparseLinear]) -> int:
+    return sum(2 * layer.nonzeros for layer in layers)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.cost import Flops, TrainingFlops, declared_cost
-from triptych.errors import IncompatibleSettings
+from triptych.errors import IncompatibleSettings, LayerCollapsed
 from triptych.metrics import (
     MaskHistory,
     connections,
@@ -41,12 +41,23 @@ class SparseWatch:
         Raises:
             IncompatibleSettings: naming the layer.
         """
-        for row in layer_densities(self.net):
-            if row["nonzeros"] == 0:
-                raise IncompatibleSettings(
-                    f"model.sparsity leaves no weight in layer {row['layer']}, which has"
-                    f" {row['size']} places: lower model.sparsity, or widen the net"
-                )
+        for name in self._empty():
+            raise IncompatibleSettings(
+                f"model.sparsity leaves no weight in layer {name}: lower model.sparsity, or widen"
+                " the net"
+            )
+
+    def refuse_collapse(self, step: int) -> None:
+        """The same in training.
+
+        Raises:
+            LayerCollapsed: naming layer and step.
+        """
+        for name in self._empty():
+            raise LayerCollapsed(
+                f"layer {name} has no weight left after step {step}: lower"
+                " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+            )
 
     def step(self, samples: int) -> None:
         """Notes a training step, with the probes that it runs with."""
@@ -123,6 +134,9 @@ class SparseWatch:
 
     def _settle(self) -> None:
         self._flops.settle(declared_cost(self.net), self.net)
+
+    def _empty(self) -> list[str]:
+        return [str(row["layer"]) for row in layer_densities(self.net) if row["nonzeros"] == 0]
 
     def _explored(self) -> dict[str, float]:
         labels = (str(row["layer"]) for row in layer_densities(self.net))
