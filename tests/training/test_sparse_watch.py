@@ -122,6 +122,7 @@ def train(
     runner.fit(module, data, ckpt_path=since)
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.parametrize("kernel", ["masked", "csr"])
 def test_a_resumed_run_has_the_history_of_an_uninterrupted_one(kernel: str, tmp_path: Path) -> None:
     overrides = (*MOVING, "model/rule=rigl", f"model/kernel={kernel}")
@@ -130,7 +131,7 @@ def test_a_resumed_run_has_the_history_of_an_uninterrupted_one(kernel: str, tmp_
     file = tmp_path / "epoch=0.ckpt"
     saved = torch.load(file, weights_only=True)["mask_history"]["tried"]
     assert [len(bits) for bits in saved.values()] == [10240 // 8] * 4
-    train(overrides, resumed, tmp_path, file)
+    train(overrides, resumed, tmp_path / "resumed", file)
     kept = [key for key in last_of(whole) if "sparse/" in key or "compute/" in key]
     assert len(kept) == 9  # churn, explored in all and by layer, three of compute
     for key in kept:
