@@ -16,7 +16,7 @@ def sparse(fake, seed, row, overrides=(), **metrics):
 
 def test_nets_and_layers_are_means_over_seeds(write_run, fake, tmp_path):
     for seed in range(2):
-        row = {**LAYER, "least_fan_in": seed, "dead_units": 3 - seed}
+        row = {**LAYER, "least_fan_in": seed, "dead_units": 3 - seed, "speed": 0.5 + seed}
         flops = {"compute/train_flops": 1e9, "compute/train_flops_executed": 2e9 + 2e9 * seed}
         write_run(sparse(fake, seed, row, **flops))
     html = sparse_table(load_runs([tmp_path]))
@@ -28,6 +28,7 @@ def test_nets_and_layers_are_means_over_seeds(write_run, fake, tmp_path):
         "10,240",
         "0.5",
         "2.5",
+        "1.00",
     )
     row = "".join(f"<td>{cell}</td>" for cell in ("sparse", "block_0.1", *cells))
     assert f"<tr>{row}</tr>" in html
@@ -35,11 +36,12 @@ def test_nets_and_layers_are_means_over_seeds(write_run, fake, tmp_path):
 
 def test_what_no_run_measured_has_no_column_and_what_one_lacks_is_a_dash(write_run, fake, tmp_path):
     found = {"train/sparse/explored": 0.5, "time/mask_update_ms": math.nan}
-    write_run(sparse(fake, 0, LAYER, **found))
+    write_run(sparse(fake, 0, {**LAYER, "speed": None}, **found))
     write_run(sparse(fake, 1, LAYER, ["model.sparsity=0.9"]))
     html = sparse_table(load_runs([tmp_path]))
     assert "ms / mask update" not in html
     assert "Dead units" not in html
+    assert "Speed" not in html
     assert "<td>50.00\N{NO-BREAK SPACE}%</td></tr>" in html
     assert "<td>-</td></tr>" in html
 

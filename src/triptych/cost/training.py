@@ -5,7 +5,7 @@ from typing import final
 
 from torch import nn
 
-from triptych.sparse import SparseLinear
+from triptych.sparse import SparseLinear, sparse_layers
 from triptych.types import Cost
 
 
@@ -82,7 +82,7 @@ class TrainingFlops:
 
 
 def _sparse(net: nn.Module) -> list[SparseLinear]:
-    return [layer for layer in net.modules() if isinstance(layer, SparseLinear)]
+    return list(sparse_layers(net).values())
 
 
 def _places(layers: list[SparseLinear]) -> int:

@@ -26,6 +26,10 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f}\N{NO-BREAK SPACE}%"
 
 
+def _ratio(value: float) -> str:
+    return f"{value:.2f}"
+
+
 def _count(value: float) -> str:
     return f"{round(value, 1):,.10g}"
 
@@ -67,6 +71,7 @@ _LAYERS = (
     Measure("dead_inputs", "Dead inputs", "without any outgoing weight", _count),
     Measure("dead_units", "Dead units", "outputs to a next layer that lack either", _count),
     Measure("explored", "Explored", "", _percent),
+    Measure("speed", "Speed", "when training began; 1 = a dense layer's", _ratio),
 )
 
 

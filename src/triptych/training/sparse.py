@@ -21,8 +21,10 @@ from triptych.sparse import (
     View,
     fingerprint,
     move,
+    sparse_layers,
 )
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.sparse_speed import told_speeds
 from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
 
@@ -47,6 +49,11 @@ class SparseModule(ClassifierModule):
         self.rule, self.fresh = rule(), fresh
         moving = not isinstance(self.rule, Static)
         self.watch = SparseWatch(self.network, sparsity, moving=moving)
+        self._speeds: dict[str, float | None] = {}
+
+    def on_fit_start(self) -> None:
+        """Says what executes each kind of layer, and how fast; before any clock runs."""
+        self._speeds = told_speeds(self.network, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -118,8 +125,10 @@ class SparseModule(ClassifierModule):
         return self.watch.scalars()
 
     def panel_tables(self) -> dict[str, Any]:
-        """Density and connections of each sparse layer."""
-        return {"density": self.watch.table()}
+        """Of each sparse layer density, connections, the kernel that executes it, and its speed
+        at the start of the training as a share of a dense layer's (None: not measured)."""
+        rows = self.watch.table()
+        return {"density": [row | {"speed": self._speeds.get(row["layer"])} for row in rows]}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -127,8 +136,7 @@ class SparseModule(ClassifierModule):
 
     def sparse_layers(self) -> dict[str, SparseLinear]:
         """By name."""
-        named = self.network.named_modules()
-        return {name: layer for name, layer in named if isinstance(layer, SparseLinear)}
+        return sparse_layers(self.network)
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)

@@ -15,9 +15,10 @@ from triptych.metrics import (
     connections,
     density_of_all_parameters,
     followers,
+    labelled_layers,
     layer_densities,
 )
-from triptych.sparse import SparseLinear
+from triptych.sparse import sparse_layers
 
 
 @final
@@ -61,7 +62,7 @@ class SparseWatch:
 
     def step(self, samples: int) -> None:
         """Notes a training step, with the probes that it runs with."""
-        probed = any(layer.probe is not None for layer in self._layers().values())
+        probed = any(layer.probe is not None for layer in sparse_layers(self.net).values())
         self._flops.note(samples, probed=probed)
 
     @contextmanager
@@ -90,7 +91,7 @@ class SparseWatch:
             return {}
         self._history.note(self._masks())
         scalars = {"train/sparse/explored": self._history.explored_in_all()}
-        for label, share in self._explored().items():
+        for label, share in self._history.explored().items():
             scalars[f"train/sparse/explored/{label}"] = share
         churn = self._history.take_churn()
         if churn is not None:
@@ -114,13 +115,16 @@ class SparseWatch:
 
     def table(self) -> list[dict[str, Any]]:
         """One row for each sparse layer; `explored` where masks move."""
-        after, explored = followers(self.net), self._explored()
+        after, explored = followers(self.net), self._history.explored()
         rows: list[dict[str, Any]] = []
-        for row, layer in zip(layer_densities(self.net), self._layers().values(), strict=True):
-            label = row["layer"]
+        layers = labelled_layers(self.net)
+        for row in layer_densities(self.net):
+            label = str(row["layer"])
+            layer = layers[label]
             counts = connections(layer, after.get(layer))
             tried = {"explored": explored[label]} if label in explored else {}
-            rows.append({**row, "target": self.target, **counts, **tried})
+            about = {"target": self.target, "kernel": layer.executes}
+            rows.append({**row, **about, **counts, **tried})
         return rows
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,18 +142,8 @@ class SparseWatch:
     def _empty(self) -> list[str]:
         return [str(row["layer"]) for row in layer_densities(self.net) if row["nonzeros"] == 0]
 
-    def _explored(self) -> dict[str, float]:
-        labels = (str(row["layer"]) for row in layer_densities(self.net))
-        shares = self._history.explored()
-        named = zip(labels, self._layers(), strict=True)
-        return {label: shares[name] for label, name in named if name in shares}
-
     def _masks(self) -> dict[str, Tensor]:
-        return {name: layer.mask.clone() for name, layer in self._layers().items()}
-
-    def _layers(self) -> dict[str, SparseLinear]:
-        named = self.net.named_modules()
-        return {name: layer for name, layer in named if isinstance(layer, SparseLinear)}
+        return {label: layer.mask.clone() for label, layer in labelled_layers(self.net).items()}
 
 
 def _finished() -> float:

@@ -74,7 +74,7 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        self.register_load_state_dict_post_hook(lambda module, _: module._transpose())
+        self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -129,6 +129,11 @@ class CSRLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "csr"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
@@ -149,6 +154,10 @@ class CSRLinear(SparseLinear):
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
         self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
+
+
+def _transpose_again(layer: CSRLinear, _: object) -> None:
+    layer._transpose()
 
 
 class _Product(torch.autograd.Function):
