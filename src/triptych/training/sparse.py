@@ -6,10 +6,10 @@ from typing import Any, final
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from triptych.cost import Flops
-from triptych.errors import IncompatibleSettings, MasksDiffer
+from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.sparse import (
@@ -17,13 +17,14 @@ from triptych.sparse import (
     LatentRule,
     Rule,
     SparseLinear,
+    Start,
     Static,
     View,
-    fingerprint,
     move,
     sparse_layers,
 )
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.sparse_checks import check_latent, refuse_difference, seen
 from triptych.training.sparse_speed import told_speeds
 from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
@@ -39,14 +40,23 @@ class SparseModule(ClassifierModule):
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
         sparsity: that was asked for, to stand beside the one that was reached.
+        start: makes what chooses the first masks from the network and samples; None where they
+            are those that the network was built with.
         shared: what every `ClassifierModule` takes.
     """
 
     def __init__(
-        self, *, rule: Callable[[], Rule], fresh: Fresh, sparsity: float, **shared: Any
+        self,
+        *,
+        rule: Callable[[], Rule],
+        fresh: Fresh,
+        sparsity: float,
+        start: Callable[[], Start] | None = None,
+        **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
+        self.start = None if start is None else start()
         moving = not isinstance(self.rule, Static)
         self.watch = SparseWatch(self.network, sparsity, moving=moving)
         self._speeds: dict[str, float | None] = {}
@@ -65,15 +75,22 @@ class SparseModule(ClassifierModule):
         self.watch.step(len(batch[1]))
         return self.cross_entropy(batch)[0]
 
+    def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        """Lets the start choose the masks."""
+        if self.start is not None:
+            self.start.begin(_Logits(self.network), *samples())
+
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's masks: a kernel that cannot take it says so now."""
         self.watch.refuse_empty()
         super().rehearse(x)
-        self._check_latent()
+        if self.start is not None:
+            self.start.rehearse(self.network)
+        check_latent(self.rule, self.sparse_layers().values())
         layers = copy.deepcopy(list(self.sparse_layers().values()))
         lots = torch.Generator().manual_seed(0)
         views = [
-            View(_seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            View(seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
             for layer in layers
         ]
         for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
@@ -153,34 +170,10 @@ class SparseModule(ClassifierModule):
         layers = self.sparse_layers()
         views = [self._view(name, layer, step) for name, layer in layers.items()]
         masks = self.rule.update(views, progress)
-        self._refuse_difference(masks, step)
+        refuse_difference(masks, step, self.trainer.strategy)
         for layer, view, new in zip(layers.values(), views, masks, strict=True):
             move(layer, new, optimizer, self.fresh, view.gradient)
         self.watch.refuse_collapse(step)
-
-    def _refuse_difference(self, masks: list[Tensor], step: int) -> None:
-        mine = fingerprint(masks)
-        # The smallest complement is that of the largest: one reduction for both.
-        both = torch.stack([mine, ~mine])
-        least, most = self.trainer.strategy.reduce(both, reduce_op="min").tolist()
-        if least != ~most:
-            raise MasksDiffer(
-                f"masks differ between processes after step {step}: rules must draw and decide"
-                " alike on all of them; train with trainer.devices=1"
-            )
-
-    def _check_latent(self) -> None:
-        latent = {layer.latent for layer in self.sparse_layers().values()}
-        if isinstance(self.rule, LatentRule) and False in latent:
-            raise IncompatibleSettings(
-                "model/rule=sr_ste trains weights outside of the masks, which this kernel does"
-                " not keep: take model/kernel=straight_through"
-            )
-        if not isinstance(self.rule, LatentRule) and True in latent:
-            raise IncompatibleSettings(
-                "model/kernel=straight_through trains weights outside of its masks, which only"
-                " model/rule=sr_ste brings back: take that rule, or model/kernel=masked"
-            )
 
     def _view(self, name: str, layer: SparseLinear, step: int) -> View:
         gradient = None
@@ -188,8 +181,17 @@ class SparseModule(ClassifierModule):
             # The mean over ranks before any absolute value: means of those are not the same.
             gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
         generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-        return View(_seen(layer), layer.mask.clone(), gradient, generator)
+        return View(seen(layer), layer.mask.clone(), gradient, generator)
 
 
-def _seen(layer: SparseLinear) -> Tensor:
-    return layer.weights.detach().clone() if layer.latent else layer.matrix()
+@final
+class _Logits(nn.Module):
+    """A classifier without its routing."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D) -> (B, C)."""
+        return self.network(x)[0]

@@ -57,7 +57,7 @@ class SparseWatch:
         for name in self._empty():
             raise LayerCollapsed(
                 f"layer {name} has no weight left after step {step}: lower"
-                " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+                " model.sparsity, or prune layer by layer with model/rule=pruning"
             )
 
     def step(self, samples: int) -> None:
