@@ -9,6 +9,7 @@ from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_re
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
+from triptych.sparse.rules.follow import follow
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import Periodic, Rule, Static
@@ -33,6 +34,7 @@ __all__ = [
     "cosine",
     "erdos_renyi_densities",
     "erdos_renyi_masks",
+    "follow",
     "linear",
     "live_weights",
     "move",

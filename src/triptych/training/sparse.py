@@ -11,9 +11,14 @@ from torch import Tensor
 from triptych.metrics import layer_densities
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, move
+from triptych.sparse import Fresh, Rule, SparseLinear, follow, move
+from triptych.training.averages import averages
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.scaling import loss_scale, took_place
 from triptych.types import Cost
+
+STEPS = "optimizer_steps"
+"""In checkpoints: the steps that really took place."""
 
 
 @final
@@ -30,6 +35,13 @@ class SparseModule(ClassifierModule):
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
         self._moved: list[tuple[int, int]] = []
+        self._steps = 0
+
+    def setup(self, stage: str) -> None:
+        """Counts anew, and refuses averages that cannot follow the masks."""
+        if stage == "fit":
+            self._steps = 0
+            averages(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -56,6 +68,23 @@ class SparseModule(ClassifierModule):
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
         optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
         return recipes
+
+    def optimizer_zero_grad(
+        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Also of places without a weight: a scaler may have left out the step they were for."""
+        super().optimizer_zero_grad(epoch, batch_idx, optimizer)
+        for layer in self.sparse_layers().values():
+            if layer.probe is not None:
+                layer.probe.grad = None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """How many steps took place."""
+        checkpoint[STEPS] = self._steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on counting."""
+        self._steps = checkpoint.get(STEPS, checkpoint["global_step"])
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and the share of weights that its updates moved."""
@@ -90,20 +119,26 @@ class SparseModule(ClassifierModule):
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)
-        return self.rule.due(self.global_step + 1, steps)
+        return self.rule.due(self._steps + 1, steps)
 
     def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
-        if not self._is_due():
+        if not took_place(optimizer):
             return
-        step = self.global_step + 1
+        due, step = self._is_due(), self._steps + 1
+        self._steps = step
+        if not due:
+            return
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         for name, layer in self.sparse_layers().items():
             gradient = None
             if self.rule.needs_gradient:
                 # The mean over ranks before any absolute value: means of those are not the same.
-                gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+                scaled = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+                gradient = scaled / loss_scale(self.trainer)
             generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
             old = layer.mask.clone()
             new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
             move(layer, new, optimizer, self.fresh, gradient)
             self._moved.append((int((old & ~new).sum()), int(old.sum())))
+        for average in averages(self.trainer):
+            follow(average, self)
