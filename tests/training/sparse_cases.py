@@ -1,57 +1,95 @@
-"""Every rule with every kernel, as conf/ has them, where the code itself lets them work together."""
+"""Every rule with every kernel that conf/ has, where the code lets them work together."""
 
+import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
+from triptych.run.build import build_data, build_module
 from triptych.sparse import SparseLinear
 from triptych.training import SparseModule
 
-from ..composed import CONF
-from .tiny import pair
+from ..composed import CONF, composed
+from .tiny import SMALL
 
-SPARSE = CONF / "model"
+# Of a sparsity that groups of 4 can have. Little dropout: it makes curves restless.
+SPARSITY = 0.75
+BASE = ("model=sparse", f"model.sparsity={SPARSITY}", "model.dropout=0.1", "optimizer=adamw")
 
 
 def names(group: str) -> list[str]:
-    return sorted(path.stem for path in Path(SPARSE, group).glob("*.yaml"))
+    return sorted(path.stem for path in Path(CONF, "model", group).glob("*.yaml"))
 
 
-KERNELS, RULES = names("kernel"), names("rule")
-
-
-def overrides(kernel: str, rule: str, mask: str, every: int = 3) -> tuple[str, ...]:
-    """Masks change often, where they change."""
-    often = "every" in OmegaConf.load(SPARSE / "rule" / f"{rule}.yaml")
-    parts = {"kernel": kernel, "rule": rule, "mask": mask}
-    chosen = tuple(f"model/{group}={name}" for group, name in parts.items())
-    return ("model=sparse", *chosen, *([f"model.rule.every={every}"] if often else []))
+PAIRS = [f"{kernel}-{rule}" for kernel in names("kernel") for rule in names("rule")]
 
 
 @cache
-def cases() -> dict[str, tuple[str, ...]]:
-    """The overrides of each pair that can be built, with the first mask that suits it."""
-    found: dict[str, tuple[str, ...]] = {}
-    for kernel in KERNELS:
-        for rule in RULES:
-            for mask in ("uniform", *names("mask")):
-                try:
-                    pair(*overrides(kernel, rule, mask))
-                except InvalidSetting:
-                    continue
-                found[f"{kernel}-{rule}"] = overrides(kernel, rule, mask)
-                break
+def base() -> dict[str, Any]:
+    return composed(*SMALL, *BASE)
+
+
+@cache
+def data() -> ClassificationData:
+    return build_data(base())
+
+
+@cache
+def node(group: str, name: str) -> dict[str, Any]:
+    """An option of a group, within the base, much sooner than by composing all anew."""
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(CONF / "model" / group / f"{name}.yaml"))
+    loaded.pop("defaults", None)
+    model = {**base()["model"], "name": "sparse", group: loaded}
+    return dict(
+        OmegaConf.to_container(OmegaConf.create({"model": model}), resolve=True)["model"][group]
+    )
+
+
+def refusal(parts: dict[str, str]) -> str | None:
+    """What the program says of a kernel, a rule and a mask together; None if it takes them."""
+    config = {**base(), "model": {**base()["model"]}}
+    rule = node("rule", parts["rule"])
+    chosen = {"kernel": node("kernel", parts["kernel"]), "pattern": node("mask", parts["mask"])}
+    initial = {"sparsity": rule.get("initial", SPARSITY)}
+    config["model"]["panel"] = {**config["model"]["panel"], **chosen, **initial}
+    config["model"]["module"] = {**config["model"]["module"], "rule": rule}
+    try:
+        build_module(config, data())
+    except InvalidSetting as error:
+        return str(error)
+    return None
+
+
+@cache
+def overrides(pair: str) -> tuple[str, ...] | str:
+    """The settings of a pair, or why there are none. Where the program names another mask as the
+    remedy, that one is taken. Masks change every 3 steps, where a rule says how often."""
+    kernel, rule = pair.split("-")
+    parts, tried = {"kernel": kernel, "rule": rule, "mask": "uniform"}, set[str]()
+    while (words := refusal(parts)) is not None:
+        tried.add(parts["mask"])
+        remedies = [mask for mask in re.findall(r"model/mask=(\w+)", words) if mask not in tried]
+        if not remedies:
+            return words
+        parts["mask"] = remedies[0]
+    often = ["model.rule.every=3"] if "every" in node("rule", rule) else []
+    return (*BASE, *(f"model/{group}={name}" for group, name in parts.items()), *often)
+
+
+def settings(pair: str) -> tuple[str, ...]:
+    found = overrides(pair)
+    assert not isinstance(found, str), found
     return found
 
 
-def refused() -> list[tuple[str, str]]:
-    """The pairs that no mask suits."""
-    pairs = ((kernel, rule) for kernel in KERNELS for rule in RULES)
-    return [(kernel, rule) for kernel, rule in pairs if f"{kernel}-{rule}" not in cases()]
+RUNNING = [pair for pair in PAIRS if not isinstance(overrides(pair), str)]
+REFUSED = {pair: str(overrides(pair)) for pair in PAIRS if pair not in RUNNING}
 
 
 def layers(module: torch.nn.Module) -> dict[str, SparseLinear]:

@@ -4,19 +4,28 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
 
+from triptych.errors import IncompatibleSettings
 
-def took_place(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether the step that just ended changed weights.
 
-    A scaler does not call an optimizer after infinite gradients, but it does call a fused one,
-    which then skips the step by itself: the scaler's note says so.
+def check_scaling(trainer: Trainer, optimizer: torch.optim.Optimizer) -> None:
+    """Refuses a scaler with an optimizer that leaves out steps by itself, so that nobody sees it.
+
+    Raises:
+        IncompatibleSettings: for a scaler and a fused optimizer.
     """
-    return not bool(vars(optimizer).get("found_inf", False))
+    if _scaler(trainer) is not None and optimizer.defaults.get("fused"):
+        raise IncompatibleSettings(
+            "trainer.precision=16-mixed leaves out steps, which a fused optimizer does unseen:"
+            " set optimizer.fused=null, or trainer.precision=bf16-mixed"
+        )
 
 
 def loss_scale(trainer: Trainer) -> float:
     """The factor of all gradients of the step that just ended; 1 without a scaler."""
+    scaler = _scaler(trainer)
+    return 1.0 if scaler is None else scaler.get_scale()
+
+
+def _scaler(trainer: Trainer) -> torch.amp.GradScaler | None:
     plugin = trainer.precision_plugin
-    if isinstance(plugin, MixedPrecision) and plugin.scaler is not None:
-        return plugin.scaler.get_scale()
-    return 1.0
+    return plugin.scaler if isinstance(plugin, MixedPrecision) else None

@@ -1,5 +1,6 @@
 """Unstructured sparsity that is executed: values in compressed sparse rows."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -16,6 +17,8 @@ from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
 FEW = 16  # samples; up to here a product that is never differentiated goes to the matrix library
+DENSER = 0.12  # density; above it, picking the gradient out of a dense product is faster
+PANEL = 512  # rows of that dense product at a time, so that it never is as large as the matrix
 
 
 @final
@@ -71,17 +74,18 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        self.register_load_state_dict_post_hook(lambda module, _: module._transpose())
+        self.register_load_state_dict_post_hook(_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
         with without_autocast(x):
             flat = x.reshape(x.shape[:-1].numel(), self.d_in).to(self.values.dtype)
             if len(flat) <= FEW and not torch.is_grad_enabled():
-                y = _few(flat, self.values, self._rows())
+                y = _few(flat, self.values, self._rows(), self.bias)
             else:
                 y = _Product.apply(flat, self.values, self._rows(), self._columns(), self.t_order)
-            return (y + self.bias).view(*x.shape[:-1], self.d_out)
+                y = y + self.bias
+            return y.view(*x.shape[:-1], self.d_out)
 
     @property
     def mask(self) -> Bool[Tensor, "O D"]:
@@ -147,6 +151,11 @@ class CSRLinear(SparseLinear):
         self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
 
 
+def _again(layer: CSRLinear, keys: object) -> None:
+    # A function by name: layers are pickled with their hooks.
+    layer._transpose()
+
+
 class _Product(torch.autograd.Function):
     """x W^T; the gradient of the values is sampled where they are, never a dense one."""
 
@@ -189,19 +198,38 @@ def _tiled(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
 
 
 def _sampled(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
-    zeros = x.new_zeros(len(rows.columns))
-    total = _csr(zeros, rows, grad.shape[1], x.shape[1])
-    if not len(zeros):
-        return zeros
-    for start in range(0, len(x), TILE):
+    """The gradient of the values: `grad^T x` where they are."""
+    values, size = len(rows.columns), grad.shape[1] * x.shape[1]
+    return _picked(grad, x, rows) if values > DENSER * size else _each(grad, x, rows)
+
+
+def _each(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
+    total = _csr(x.new_zeros(len(rows.columns)), rows, grad.shape[1], x.shape[1])
+    for start in range(0, len(x) if len(rows.columns) else 0, TILE):
         tile = slice(start, start + TILE)
-        total = torch.sparse.sampled_addmm(total, grad[tile].t().contiguous(), x[tile])
+        torch.sparse.sampled_addmm(total, grad[tile].t().contiguous(), x[tile], out=total)
     return total.values()
 
 
-def _few(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
-    matrix = _csr(values, rows, len(rows.starts) - 1, x.shape[1])
-    return torch.mv(matrix, x[0])[None] if len(x) == 1 else (matrix @ x.t()).t()
+def _picked(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
+    values, width = x.new_empty(len(rows.columns)), x.shape[1]
+    bounds = [*rows.starts[:-1:PANEL].tolist(), len(values)]
+    counts = rows.starts.diff().split(PANEL)
+    for part, count, span in zip(
+        grad.split(PANEL, dim=1), counts, itertools.pairwise(bounds), strict=True
+    ):
+        here = slice(*span)
+        first = torch.arange(len(count), device=x.device) * width
+        places = torch.repeat_interleave(first, count, output_size=span[1] - span[0])
+        values[here] = (part.t() @ x).flatten()[places + rows.columns[here]]
+    return values
+
+
+def _few(x: Tensor, values: Tensor, rows: Rows, bias: Tensor) -> Tensor:
+    matrix = _csr(values, rows, len(bias), x.shape[1])
+    if len(x) == 1:
+        return torch.addmv(bias, matrix, x[0])
+    return (matrix @ x.t()).t() + bias
 
 
 def _csr(values: Tensor, rows: Rows, d_out: int, d_in: int) -> Tensor:
