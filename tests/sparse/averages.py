@@ -16,7 +16,7 @@ def equal(n: int) -> list[float]:
 EQUAL: Shares = equal
 
 
-def EMA(decay: float) -> Shares:
+def ema(decay: float) -> Shares:
     """The first value is where the average begins."""
     return lambda n: [(1 - decay if k else 1.0) * decay ** (n - 1 - k) for k in range(n)]
 

@@ -13,6 +13,7 @@ from triptych.sparse import (
     MaskedLinear,
     Pruning,
     SparseLinear,
+    View,
     constant,
     follow,
     move,
@@ -20,7 +21,7 @@ from triptych.sparse import (
     zero_state,
 )
 
-from ..averages import EMA, EQUAL, of_last_lives
+from ..averages import EQUAL, ema, of_last_lives
 
 
 def stream(seed: int) -> torch.Generator:
@@ -40,7 +41,8 @@ def change(
     rule = SET(every=1, until=1.0, drop=0.34, fall=constant)
     for layer in net:
         assert isinstance(layer, SparseLinear)
-        new = rule.update(layer.matrix(), layer.mask.clone(), None, 0.0, generator)
+        seen = View(layer.matrix(), layer.mask.clone(), None, generator)
+        (new,) = rule.update([seen], 0.0)
         move(layer, new, optimizer, zero_state, None)
 
 
@@ -54,8 +56,8 @@ def test_the_average_of_a_weight_is_over_its_last_life_and_nowhere_else(
     """Also where averaging starts late, and where masks change between two averages."""
     recipes = {
         "equal": ({}, EQUAL),
-        "ema": ({"avg_fn": get_ema_avg_fn(0.8)}, EMA(0.8)),
-        "ema at once": ({"multi_avg_fn": get_ema_multi_avg_fn(0.8)}, EMA(0.8)),
+        "ema": ({"avg_fn": get_ema_avg_fn(0.8)}, ema(0.8)),
+        "ema at once": ({"multi_avg_fn": get_ema_multi_avg_fn(0.8)}, ema(0.8)),
     }
     recipe, shares = recipes[kind]
     net, generator = two(kernel, seed), stream(seed)
@@ -101,7 +103,7 @@ def test_an_average_follows_masks_that_lose_weights():
     average.update_parameters(net)
     before = average.module[0].matrix()
     rule = Pruning(every=1, until=0.5, initial=0.5, final=0.75)
-    new = rule.update(net[0].matrix(), net[0].mask, None, 1.0, stream(0))
+    (new,) = rule.update([View(net[0].matrix(), net[0].mask, None, stream(0))], 1.0)
     move(net[0], new, torch.optim.SGD(net.parameters()), zero_state, None)
     follow(average.module, net)
     assert average.module[0].nonzeros == 9
