@@ -74,7 +74,7 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        self.register_load_state_dict_post_hook(_again)
+        self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -129,6 +129,11 @@ class CSRLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "csr"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
@@ -151,8 +156,7 @@ class CSRLinear(SparseLinear):
         self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
 
 
-def _again(layer: CSRLinear, keys: object) -> None:
-    # A function by name: layers are pickled with their hooks.
+def _transpose_again(layer: CSRLinear, _: object) -> None:
     layer._transpose()
 
 

@@ -104,9 +104,25 @@ class SparseLinear(nn.Module, ABC):
         """(O, D)."""
 
     @property
+    @abstractmethod
+    def executes(self) -> str:
+        """The name of what computes the product."""
+
+    @property
     def density(self) -> float:
         """Existing weights over all places of the matrix."""
         return self.nonzeros / (self.shape[0] * self.shape[1])
+
+
+def sparse_layers(net: nn.Module) -> dict[str, SparseLinear]:
+    """The sparse layers of a net by name, each once, without those that another is made of."""
+    found: dict[str, SparseLinear] = {}
+    parts: set[nn.Module] = set()
+    for name, module in net.named_modules():
+        if isinstance(module, SparseLinear) and module not in parts:
+            found[name] = module
+            parts.update(module.modules())
+    return found
 
 
 def drawn(mask: Bool[Tensor, "O D"]) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:

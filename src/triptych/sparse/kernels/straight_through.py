@@ -38,6 +38,11 @@ class StraightThroughLinear(SparseLinear):
         return F.linear(x, masked, self.bias)
 
     @property
+    def executes(self) -> str:
+        """Always the same."""
+        return "straight_through"
+
+    @property
     def mask(self) -> Bool[Tensor, "O D"]:
         """The buffer itself."""
         return self.live

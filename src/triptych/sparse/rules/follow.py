@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.kernel import SparseLinear, sparse_layers
 from triptych.sparse.rules.move import move, zero_state
 
 
@@ -22,8 +22,7 @@ def follow(average: nn.Module, net: nn.Module) -> None:
         average: a copy of the net, such as `AveragedModel(net).module`.
         net: whose masks changed.
     """
-    for name, layer in net.named_modules():
-        if isinstance(layer, SparseLinear):
-            copy = average.get_submodule(name)
-            assert isinstance(copy, SparseLinear)
-            move(copy, layer.mask.to(copy.bias.device), None, zero_state, None)
+    for name, layer in sparse_layers(net).items():
+        copy = average.get_submodule(name)
+        assert isinstance(copy, SparseLinear)
+        move(copy, layer.mask.to(copy.bias.device), None, zero_state, None)
