@@ -18,8 +18,8 @@ from triptych.training import SparseModule
 from ..composed import CONF, composed
 from .tiny import SMALL
 
-# Of a sparsity that groups of 4 can have. Little dropout: it makes curves restless.
-SPARSITY = 0.75
+# Of the sparsity that all masks can have. Little dropout: it makes curves restless.
+SPARSITY = 0.5
 BASE = ("model=sparse", f"model.sparsity={SPARSITY}", "model.dropout=0.1", "optimizer=adamw")
 
 

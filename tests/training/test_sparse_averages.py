@@ -118,4 +118,4 @@ def test_the_best_checkpoint_is_the_average_that_was_validated_and_is_tested(
     assert alone.test(fresh, data, verbose=False) == tested
     assert alone.validate(fresh, data, verbose=False)[0]["val/acc"] == pytest.approx(score)
     for layer in layers(fresh).values():
-        assert layer.density == pytest.approx(0.25, abs=1e-3)
+        assert layer.density == pytest.approx(0.5, abs=1e-3)
