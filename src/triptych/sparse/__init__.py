@@ -30,6 +30,7 @@ from triptych.sparse.patterns.uniform import (
 )
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.fingerprint import fingerprint
+from triptych.sparse.rules.follow import follow
 from triptych.sparse.rules.granet import GraNet
 from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
 from triptych.sparse.rules.pruning import Pruning
@@ -85,6 +86,7 @@ __all__ = [
     "erdos_renyi_densities",
     "erdos_renyi_masks",
     "fingerprint",
+    "follow",
     "full_masks",
     "linear",
     "live_weights",

@@ -20,16 +20,20 @@ from triptych.sparse import (
     Start,
     Static,
     View,
+    follow,
     move,
     sparse_layers,
 )
+from triptych.training.averages import averages
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.scaling import check_scaling, loss_scale
 from triptych.training.sparse_checks import check_latent, refuse_difference, seen
 from triptych.training.sparse_speed import told_speeds
 from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
 
 HISTORY = "mask_history"  # in checkpoints
+STEPS = "optimizer_steps"  # in checkpoints: those that really took place
 
 
 @final
@@ -59,7 +63,14 @@ class SparseModule(ClassifierModule):
         self.start = None if start is None else start()
         moving = not isinstance(self.rule, Static)
         self.watch = SparseWatch(self.network, sparsity, moving=moving)
+        self._steps = 0
         self._speeds: dict[str, float | None] = {}
+
+    def setup(self, stage: str) -> None:
+        """Counts anew, and refuses averages that cannot follow the masks."""
+        if stage == "fit":
+            self._steps = 0
+            averages(self.trainer)
 
     def on_fit_start(self) -> None:
         """Says what executes each kind of layer, and how fast; before any clock runs."""
@@ -101,6 +112,7 @@ class SparseModule(ClassifierModule):
         """The given recipes; masks change after steps that really took place."""
         recipes: Any = super().configure_optimizers()
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
+        check_scaling(self.trainer, optimizer)
         optimizer.register_step_post_hook(lambda stepped, *_: self._after_step(stepped))
         return recipes
 
@@ -117,17 +129,28 @@ class SparseModule(ClassifierModule):
                 if weight.grad is not None:
                     weight.grad += self.rule.pull(weight.detach(), layer.mask)
 
+    def optimizer_zero_grad(
+        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Also of places without a weight: a scaler may have left out the step they were for."""
+        super().optimizer_zero_grad(epoch, batch_idx, optimizer)
+        for layer in self.sparse_layers().values():
+            if layer.probe is not None:
+                layer.probe.grad = None
+
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and what its updates did to the masks."""
         super().on_train_epoch_end()
         self.log_exactly(self.watch.epoch_scalars())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what masks did so far."""
+        """Adds how many steps took place, and what masks did so far."""
+        checkpoint[STEPS] = self._steps
         checkpoint[HISTORY] = self.watch.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes on from there."""
+        self._steps = checkpoint.get(STEPS, checkpoint["global_step"])
         self.watch.load_state_dict(checkpoint.get(HISTORY, {}))
 
     def training_flops(self) -> Flops:
@@ -157,15 +180,17 @@ class SparseModule(ClassifierModule):
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)
-        return self.rule.due(self.global_step + 1, steps)
+        return self.rule.due(self._steps + 1, steps)
 
     def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if self._is_due():
+        due = self._is_due()
+        self._steps += 1
+        if due:
             with self.watch.update():
                 self._change_masks(optimizer)
 
     def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
-        step = self.global_step + 1
+        step = self._steps
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         layers = self.sparse_layers()
         views = [self._view(name, layer, step) for name, layer in layers.items()]
@@ -173,13 +198,16 @@ class SparseModule(ClassifierModule):
         refuse_difference(masks, step, self.trainer.strategy)
         for layer, view, new in zip(layers.values(), views, masks, strict=True):
             move(layer, new, optimizer, self.fresh, view.gradient)
+        for average in averages(self.trainer):
+            follow(average, self)
         self.watch.refuse_collapse(step)
 
     def _view(self, name: str, layer: SparseLinear, step: int) -> View:
         gradient = None
         if self.rule.needs_gradient:
             # The mean over ranks before any absolute value: means of those are not the same.
-            gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+            scaled = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+            gradient = scaled / loss_scale(self.trainer)
         generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
         return View(seen(layer), layer.mask.clone(), gradient, generator)
 
