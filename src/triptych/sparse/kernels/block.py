@@ -1,7 +1,7 @@
 """Block sparsity that is executed: whole blocks of weights, as dense products."""
 
 import itertools
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,7 +10,35 @@ from torch.autograd.function import once_differentiable
 
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.stored import Parts
 from triptych.types import Cost
+
+
+def tiles(dense: Tensor, block: int) -> Tensor:
+    """(O, D) -> (O / block, D / block, block, block)."""
+    d_out, d_in = dense.shape
+    return dense.reshape(d_out // block, block, d_in // block, block).transpose(1, 2)
+
+
+def live_blocks(mask: Bool[Tensor, "O D"], block: int) -> Bool[Tensor, "_ _"] | None:
+    """Which blocks exist, (O / block, D / block); None if one exists in part."""
+    flat = tiles(mask, block).flatten(2)
+    live = flat.any(dim=2)
+    return live if torch.equal(live, flat.all(dim=2)) else None
+
+
+def scattered_blocks(
+    values: Tensor, columns: Tensor, starts: Tensor, d_in: int
+) -> Float[Tensor, "O D"]:
+    """Each block (input, output) to its place in a dense matrix, zeros elsewhere."""
+    rows, block = len(starts) - 1, values.shape[1]
+    dense = values.new_zeros(rows, d_in // block, block, block)
+    dense[_row_of_each(columns, starts), columns] = values.transpose(1, 2)
+    return dense.transpose(1, 2).reshape(rows * block, d_in // block * block)
+
+
+def _row_of_each(columns: Tensor, starts: Tensor) -> Tensor:
+    return torch.repeat_interleave(starts.diff(), output_size=len(columns))
 
 
 @final
@@ -29,6 +57,7 @@ class BlockLinear(SparseLinear):
         IncompatibleSettings: if the mask is not made of such blocks.
     """
 
+    parts: ClassVar = {"values": 3, "columns": 1, "starts": 1}
     columns: Tensor
     starts: Tensor
 
@@ -40,20 +69,11 @@ class BlockLinear(SparseLinear):
                 f"model/kernel=block: a layer of {self.d_out} x {self.d_in} has no whole blocks of"
                 f" {block}: take model/kernel=masked, or widths that {block} divides"
             )
-        tiles = self._tiles(mask)
-        live = tiles.flatten(2).any(dim=2)  # (block rows, block columns)
-        if not torch.equal(live, tiles.flatten(2).all(dim=2)):
-            raise IncompatibleSettings(
-                f"model/kernel=block needs a mask of whole blocks of {block}:"
-                " take model/mask=block, or model/kernel=csr"
-            )
         weight, bias = drawn(mask)
-        blocks = self._tiles(weight).transpose(2, 3)
-        self.values, self.bias = nn.Parameter(blocks[live].contiguous()), nn.Parameter(bias)
-        starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64)
-        starts[1:] = live.sum(dim=1).cumsum(0)
-        self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
-        self.register_buffer("starts", starts)
+        parts = self.write(mask, weight)
+        self.values, self.bias = nn.Parameter(parts["values"]), nn.Parameter(bias)
+        self.register_buffer("columns", parts["columns"])
+        self.register_buffer("starts", parts["starts"])
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -77,20 +97,42 @@ class BlockLinear(SparseLinear):
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each block to its place."""
-        shape = (self.d_out // self.block, self.d_in // self.block, self.block, self.block)
-        dense = laid_out.new_zeros(shape)
-        dense[self._row_of_each(), self.columns] = laid_out.transpose(1, 2)
-        return dense.transpose(1, 2).reshape(self.d_out, self.d_in)
+        return scattered_blocks(laid_out, self.columns, self.starts, self.d_in)
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The blocks that exist."""
-        return self._tiles(dense)[self._row_of_each(), self.columns].transpose(1, 2)
+        return tiles(dense, self.block)[
+            _row_of_each(self.columns, self.starts), self.columns
+        ].transpose(1, 2)
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Refused: no rule moves whole blocks."""
         raise IncompatibleSettings(
             "model/kernel=block keeps its blocks: take model/rule=static, or model/kernel=masked"
         )
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Each block to its place."""
+        values, where = parts["values"], (parts["columns"], parts["starts"], shape[1])
+        mask = scattered_blocks(torch.ones_like(values), *where) > 0
+        return mask, scattered_blocks(values, *where)
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """Row by row of blocks."""
+        live = live_blocks(mask, self.block)
+        if live is None:
+            raise IncompatibleSettings(
+                f"model/kernel=block needs a mask of whole blocks of {self.block}:"
+                " take model/mask=block, or model/kernel=csr"
+            )
+        starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64, device=mask.device)
+        starts[1:] = live.sum(dim=1).cumsum(0)
+        blocks = tiles(matrix, self.block).transpose(2, 3)[live]
+        columns = live.nonzero()[:, 1].contiguous()
+        return {"values": blocks.contiguous(), "columns": columns, "starts": starts}
 
     @property
     def nonzeros(self) -> int:
@@ -106,13 +148,6 @@ class BlockLinear(SparseLinear):
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
-
-    def _row_of_each(self) -> Tensor:
-        return torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
-
-    def _tiles(self, dense: Tensor) -> Tensor:
-        rows, columns = self.d_out // self.block, self.d_in // self.block
-        return dense.view(rows, self.block, columns, self.block).transpose(1, 2)
 
 
 class _Product(torch.autograd.Function):

@@ -1,7 +1,7 @@
 """Unstructured sparsity that is executed: values in compressed sparse rows."""
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
 from triptych.sparse.kernels.precision import without_autocast
+from triptych.sparse.kernels.stored import Parts
 from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
@@ -40,6 +41,17 @@ def rows_of(mask: Bool[Tensor, "O D"]) -> Rows:
     return Rows(columns, starts)
 
 
+def scattered_rows(values: Tensor, rows: Rows, d_in: int) -> Float[Tensor, "O D"]:
+    """Each value to its place in a dense matrix, zeros elsewhere."""
+    dense = values.new_zeros(len(rows.starts) - 1, d_in)
+    dense[_row_of_each(rows), rows.columns.long()] = values
+    return dense
+
+
+def _row_of_each(rows: Rows) -> Tensor:
+    return torch.repeat_interleave(rows.starts.diff(), output_size=len(rows.columns))
+
+
 @final
 class CSRLinear(SparseLinear):
     """Computes the weights that exist and no others; faster than dense from about 75 % sparsity
@@ -53,6 +65,7 @@ class CSRLinear(SparseLinear):
         mask: (O, D), true where a weight exists.
     """
 
+    parts: ClassVar = {"values": 1, "columns": 1, "starts": 1}
     columns: Tensor
     starts: Tensor
     t_rows: Tensor
@@ -95,13 +108,11 @@ class CSRLinear(SparseLinear):
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each value to its place."""
-        dense = laid_out.new_zeros(self.d_out, self.d_in)
-        dense[self._row_of_each(), self.columns.long()] = laid_out
-        return dense
+        return scattered_rows(laid_out, self._rows(), self.d_in)
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The places that exist."""
-        return dense[self._row_of_each(), self.columns.long()]
+        return dense[_row_of_each(self._rows()), self.columns.long()]
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """A mask with as many weights as before."""
@@ -114,6 +125,20 @@ class CSRLinear(SparseLinear):
         self.columns.copy_(rows.columns)
         self.starts.copy_(rows.starts)
         self._transpose()
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Each value to its place."""
+        rows, values = Rows(parts["columns"], parts["starts"]), parts["values"]
+        mask = scattered_rows(torch.ones_like(values), rows, shape[1]) > 0
+        return mask, scattered_rows(values, rows, shape[1])
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """Row by row."""
+        rows = rows_of(mask)
+        return {"values": matrix[mask], "columns": rows.columns, "starts": rows.starts}
 
     @property
     def nonzeros(self) -> int:
@@ -136,11 +161,8 @@ class CSRLinear(SparseLinear):
     def _columns(self) -> Rows:
         return Rows(self.t_rows, self.t_starts)
 
-    def _row_of_each(self) -> Tensor:
-        return torch.repeat_interleave(self.starts.diff(), output_size=self.nonzeros)
-
     def _transpose(self) -> None:
-        rows, device = self._row_of_each(), self.columns.device
+        rows, device = _row_of_each(self._rows()), self.columns.device
         order = torch.argsort(self.columns, stable=True)
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
