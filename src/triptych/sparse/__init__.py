@@ -1,5 +1,14 @@
 """Sparse panel: linear layers with few non-zero weights. Torch only."""
 
+from triptych.sparse.export.file import load_export, read_export, require_safetensors, write_export
+from triptych.sparse.export.network import (
+    FORMATS,
+    Export,
+    check_format,
+    dense_network,
+    export_of,
+)
+from triptych.sparse.export.verify import Agreement, verify_export
 from triptych.sparse.kernels.block import BlockLinear
 from triptych.sparse.kernels.csr import CSRLinear
 from triptych.sparse.kernels.kernel import SparseLinear
@@ -15,9 +24,12 @@ from triptych.sparse.rules.rule import Periodic, Rule, Static
 from triptych.sparse.rules.schedules import constant, cosine, linear
 
 __all__ = [
+    "FORMATS",
     "SET",
+    "Agreement",
     "BlockLinear",
     "CSRLinear",
+    "Export",
     "Fresh",
     "MaskedLinear",
     "Pattern",
@@ -28,17 +40,25 @@ __all__ = [
     "SparseLinear",
     "Static",
     "block_masks",
+    "check_format",
     "constant",
     "constant_fan_in_masks",
     "cosine",
+    "dense_network",
     "erdos_renyi_densities",
     "erdos_renyi_masks",
+    "export_of",
     "linear",
     "live_weights",
+    "load_export",
     "move",
     "n_of_m_masks",
+    "read_export",
+    "require_safetensors",
     "squared_gradient_state",
     "uniform_mask",
     "uniform_masks",
+    "verify_export",
+    "write_export",
     "zero_state",
 ]
