@@ -1,6 +1,7 @@
 """Block sparsity that is executed: whole blocks of weights, as dense products."""
 
 import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, final
 
 import torch
@@ -43,11 +44,11 @@ def _row_of_each(columns: Tensor, starts: Tensor) -> Tensor:
 
 @final
 class BlockLinear(SparseLinear):
-    """Computes the blocks that exist and no others: each row of blocks is one dense product with
-    the inputs that it needs. The fastest trainable kernel on a CPU, from about 50 % sparsity.
+    """Computes the blocks that exist and no others: each block is a small dense product in
+    place. The fastest trainable kernel on a CPU, from about 50 % sparsity.
 
-    The N blocks are an ordinary parameter (N, block, block), each transposed (input, output), row
-    by row, so that the blocks of a row are one matrix.
+    The N blocks are an ordinary parameter (N, block, block), row by row, each transposed (input,
+    output).
 
     Args:
         mask: (O, D), true where a weight exists; whole blocks of it.
@@ -77,13 +78,13 @@ class BlockLinear(SparseLinear):
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
-        values = self.values
+        values, bias = self.values, self.bias
         if torch.is_autocast_enabled(x.device.type):
             half = torch.get_autocast_dtype(x.device.type)
-            x, values = x.to(half), values.to(half)
+            x, values, bias = x.to(half), values.to(half), bias.to(half)
         flat = x.reshape(x.shape[:-1].numel(), self.d_in)
-        y = _Product.apply(flat, values, self.columns, self.starts.tolist())
-        return (y + self.bias.to(y.dtype)).view(*x.shape[:-1], self.d_out)
+        y = _Product.apply(flat, values, bias, self.columns.tolist(), self.starts.tolist())
+        return y.view(*x.shape[:-1], self.d_out)
 
     @property
     def mask(self) -> Bool[Tensor, "O D"]:
@@ -151,41 +152,54 @@ class BlockLinear(SparseLinear):
 
 
 class _Product(torch.autograd.Function):
-    """x W^T, one row of blocks after the other, into place."""
+    """x W^T + b, one block after the other, read and added in place: nothing is gathered."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, values: Tensor, columns: Tensor, starts: list[int]) -> Tensor:
-        ctx.save_for_backward(x, values, columns)
-        ctx.starts = starts
-        block = values.shape[1]
-        inputs = x.view(len(x), x.shape[1] // block, block)
-        y = x.new_zeros(len(x), (len(starts) - 1) * block)
-        for out, (begin, end) in zip(y.split(block, dim=1), _spans(starts), strict=True):
-            if begin < end:
-                needed = inputs.index_select(1, columns[begin:end]).flatten(1)
-                torch.mm(needed, values[begin:end].flatten(0, 1), out=out)
-        return y
+    def forward(
+        ctx: Any, x: Tensor, values: Tensor, bias: Tensor, columns: list[int], starts: list[int]
+    ) -> Tensor:
+        ctx.save_for_backward(x, values)
+        ctx.where = columns, starts
+        y = bias.to(_sums(x)).repeat(len(x), 1)
+        inputs, blocks = x.split(values.shape[1], dim=1), values.unbind()
+        for place, row, column in _places(columns, starts, y.split(values.shape[1], dim=1)):
+            _add(row, inputs[column], blocks[place])
+        return y.to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor, Tensor, None, None]:
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         grad = grads[0].contiguous()
-        x, values, columns = ctx.saved_tensors
-        block = values.shape[1]
-        inputs = x.view(len(x), x.shape[1] // block, block)
+        x, values = ctx.saved_tensors
+        (columns, starts), block = ctx.where, values.shape[1]
         for_values = torch.empty_like(values)
-        for_x = torch.zeros_like(inputs)
-        for part, (begin, end) in zip(grad.split(block, dim=1), _spans(ctx.starts), strict=True):
-            if begin < end:
-                which = columns[begin:end]
-                needed = inputs.index_select(1, which).flatten(1)
-                torch.mm(needed.t(), part, out=for_values[begin:end].flatten(0, 1))
-                back = torch.mm(part, values[begin:end].flatten(0, 1).t())
-                for_x.index_add_(1, which, back.view(len(x), len(which), block))
-        return for_x.view(x.shape), for_values, None, None
+        for_x = torch.zeros_like(x, dtype=_sums(x))
+        inputs, sums = x.split(block, dim=1), for_x.split(block, dim=1)
+        blocks, targets = values.transpose(1, 2).unbind(), for_values.unbind()
+        for place, row, column in _places(columns, starts, grad.split(block, dim=1)):
+            torch.mm(inputs[column].t(), row, out=targets[place])
+            _add(sums[column], row, blocks[place])
+        return for_x.to(x.dtype), for_values, grad.sum(dim=0), None, None
 
 
-def _spans(starts: list[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise(starts))
+def _places(
+    columns: list[int], starts: list[int], rows: Sequence[Tensor]
+) -> Iterator[tuple[int, Tensor, int]]:
+    """The number, the row and the column of each block."""
+    for row, (begin, end) in zip(rows, itertools.pairwise(starts), strict=True):
+        for place in range(begin, end):
+            yield place, row, columns[place]
+
+
+def _sums(x: Tensor) -> torch.dtype:
+    """In what sums of products are kept: half precision would lose digits at each addition."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _add(total: Tensor, a: Tensor, b: Tensor) -> None:
+    if total.dtype == a.dtype:
+        total.addmm_(a, b)
+    else:
+        total.add_(a @ b)

@@ -1,5 +1,6 @@
 """Unstructured sparsity that is executed: values in compressed sparse rows."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -17,6 +18,8 @@ from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
 FEW = 16  # samples; up to here a product that is never differentiated goes to the matrix library
+DENSER = 0.12  # density; above it, picking the gradient out of a dense product is faster
+PANEL = 512  # rows of that dense product at a time, so that it never is as large as the matrix
 
 
 @final
@@ -211,14 +214,31 @@ def _tiled(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
 
 
 def _sampled(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
-    zeros = x.new_zeros(len(rows.columns))
-    total = _csr(zeros, rows, grad.shape[1], x.shape[1])
-    if not len(zeros):
-        return zeros
-    for start in range(0, len(x), TILE):
+    """The gradient of the values: `grad^T x` where they are."""
+    values, size = len(rows.columns), grad.shape[1] * x.shape[1]
+    return _picked(grad, x, rows) if values > DENSER * size else _each(grad, x, rows)
+
+
+def _each(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
+    total = _csr(x.new_zeros(len(rows.columns)), rows, grad.shape[1], x.shape[1])
+    for start in range(0, len(x) if len(rows.columns) else 0, TILE):
         tile = slice(start, start + TILE)
-        total = torch.sparse.sampled_addmm(total, grad[tile].t().contiguous(), x[tile])
+        torch.sparse.sampled_addmm(total, grad[tile].t().contiguous(), x[tile], out=total)
     return total.values()
+
+
+def _picked(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
+    values, width = x.new_empty(len(rows.columns)), x.shape[1]
+    bounds = [*rows.starts[:-1:PANEL].tolist(), len(values)]
+    counts = rows.starts.diff().split(PANEL)
+    for part, count, span in zip(
+        grad.split(PANEL, dim=1), counts, itertools.pairwise(bounds), strict=True
+    ):
+        here = slice(*span)
+        first = torch.arange(len(count), device=x.device) * width
+        places = torch.repeat_interleave(first, count, output_size=span[1] - span[0])
+        values[here] = (part.t() @ x).flatten()[places + rows.columns[here]]
+    return values
 
 
 def _few(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
