@@ -2,6 +2,7 @@
 
 from triptych.models.backbones import Classifier, Notebook, Residual
 from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
+from triptych.models.small_dense import SmallDensePanel
 
 __all__ = [
     "Classifier",
@@ -10,5 +11,6 @@ __all__ = [
     "Notebook",
     "Panel",
     "Residual",
+    "SmallDensePanel",
     "SparsePanel",
 ]

@@ -94,10 +94,11 @@ class CSRLinear(SparseLinear):
         with without_autocast(x):
             flat = x.reshape(x.shape[:-1].numel(), self.d_in).to(self.values.dtype)
             if len(flat) <= FEW and not torch.is_grad_enabled():
-                y = _few(flat, self.values, self._rows())
+                y = _few(flat, self.values, self._rows(), self.bias)
             else:
                 y = _Product.apply(flat, self.values, self._rows(), self._columns(), self.t_order)
-            return (y + self.bias).view(*x.shape[:-1], self.d_out)
+                y = y + self.bias
+            return y.view(*x.shape[:-1], self.d_out)
 
     @property
     def mask(self) -> Bool[Tensor, "O D"]:
@@ -241,9 +242,11 @@ def _picked(grad: Tensor, x: Tensor, rows: Rows) -> Tensor:
     return values
 
 
-def _few(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
-    matrix = _csr(values, rows, len(rows.starts) - 1, x.shape[1])
-    return torch.mv(matrix, x[0])[None] if len(x) == 1 else (matrix @ x.t()).t()
+def _few(x: Tensor, values: Tensor, rows: Rows, bias: Tensor) -> Tensor:
+    matrix = _csr(values, rows, len(bias), x.shape[1])
+    if len(x) == 1:
+        return torch.addmv(bias, matrix, x[0])
+    return (matrix @ x.t()).t() + bias
 
 
 def _csr(values: Tensor, rows: Rows, d_out: int, d_in: int) -> Tensor:
