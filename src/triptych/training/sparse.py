@@ -8,10 +8,11 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
 from triptych.metrics import layer_densities
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, move
+from triptych.sparse import Fresh, LatentRule, Rule, SparseLinear, View, fingerprint, move
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -41,12 +42,16 @@ class SparseModule(ClassifierModule):
         return self.cross_entropy(batch)[0]
 
     def rehearse(self, x: Tensor) -> None:
-        """One change of a copy's mask: a kernel that cannot take it says so now."""
+        """One change of a copy's masks: a kernel that cannot take it says so now."""
         super().rehearse(x)
-        for layer in copy.deepcopy(list(self.sparse_layers().values())):
-            lots = torch.Generator().manual_seed(0)
-            score = torch.rand(layer.shape, generator=lots)
-            new = self.rule.update(layer.matrix(), layer.mask, score, 0.5, lots)
+        self._check_latent()
+        layers = copy.deepcopy(list(self.sparse_layers().values()))
+        lots = torch.Generator().manual_seed(0)
+        views = [
+            View(_seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            for layer in layers
+        ]
+        for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
             if not torch.equal(new, layer.mask):
                 layer.place(new)
 
@@ -56,6 +61,14 @@ class SparseModule(ClassifierModule):
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
         optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
         return recipes
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Adds the rule's own term to gradients that are those of all ranks and micro-batches."""
+        if isinstance(self.rule, LatentRule):
+            for layer in self.sparse_layers().values():
+                weight = layer.weights
+                if weight.grad is not None:
+                    weight.grad += self.rule.pull(weight.detach(), layer.mask)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and the share of weights that its updates moved."""
@@ -97,13 +110,56 @@ class SparseModule(ClassifierModule):
             return
         step = self.global_step + 1
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
-        for name, layer in self.sparse_layers().items():
-            gradient = None
-            if self.rule.needs_gradient:
-                # The mean over ranks before any absolute value: means of those are not the same.
-                gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
-            generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-            old = layer.mask.clone()
-            new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
-            move(layer, new, optimizer, self.fresh, gradient)
-            self._moved.append((int((old & ~new).sum()), int(old.sum())))
+        layers = self.sparse_layers()
+        views = [self._view(name, layer, step) for name, layer in layers.items()]
+        masks = self.rule.update(views, progress)
+        self._refuse_difference(masks, step)
+        for layer, view, new in zip(layers.values(), views, masks, strict=True):
+            move(layer, new, optimizer, self.fresh, view.gradient)
+            self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
+
+        self._refuse_collapse(step)
+
+    def _refuse_difference(self, masks: list[Tensor], step: int) -> None:
+        mine = fingerprint(masks)
+        # The smallest complement is that of the largest: one reduction for both.
+        both = torch.stack([mine, ~mine])
+        least, most = self.trainer.strategy.reduce(both, reduce_op="min").tolist()
+        if least != ~most:
+            raise MasksDiffer(
+                f"masks differ between processes after step {step}: rules must draw and decide"
+                " alike on all of them; train with trainer.devices=1"
+            )
+
+    def _refuse_collapse(self, step: int) -> None:
+        for row in layer_densities(self.network):
+            if row["nonzeros"] == 0:
+                raise LayerCollapsed(
+                    f"layer {row['layer']} has no weight left after step {step}: lower"
+                    " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+                )
+
+    def _check_latent(self) -> None:
+        latent = {layer.latent for layer in self.sparse_layers().values()}
+        if isinstance(self.rule, LatentRule) and False in latent:
+            raise IncompatibleSettings(
+                "model/rule=sr_ste trains weights outside of the masks, which this kernel does"
+                " not keep: take model/kernel=straight_through"
+            )
+        if not isinstance(self.rule, LatentRule) and True in latent:
+            raise IncompatibleSettings(
+                "model/kernel=straight_through trains weights outside of its masks, which only"
+                " model/rule=sr_ste brings back: take that rule, or model/kernel=masked"
+            )
+
+    def _view(self, name: str, layer: SparseLinear, step: int) -> View:
+        gradient = None
+        if self.rule.needs_gradient:
+            # The mean over ranks before any absolute value: means of those are not the same.
+            gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+        generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
+        return View(_seen(layer), layer.mask.clone(), gradient, generator)
+
+
+def _seen(layer: SparseLinear) -> Tensor:
+    return layer.weights.detach().clone() if layer.latent else layer.matrix()

@@ -13,11 +13,22 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from triptych.sparse import MaskedLinear, SparseLinear, block_masks, uniform_mask
+from triptych.sparse import (
+    MaskedLinear,
+    SparseLinear,
+    StraightThroughLinear,
+    block_masks,
+    uniform_mask,
+)
+
+from .formula import Formula
+
+Layer = SparseLinear | Formula
 
 CONF = Path(__file__).parents[3] / "conf" / "model" / "kernel"
 KERNELS = sorted(path.stem for path in CONF.glob("*.yaml"))
 BLOCK = 4
+DENSE = (MaskedLinear, StraightThroughLinear)  # they execute the whole matrix
 
 
 def kernel(name: str, mask: Tensor, seed: int = 0) -> SparseLinear:
@@ -27,6 +38,12 @@ def kernel(name: str, mask: Tensor, seed: int = 0) -> SparseLinear:
     return instantiate({k: v for k, v in node.items() if k != "model"})(mask)
 
 
+def reference(name: str, mask: Tensor) -> Layer:
+    """The masked kernel; of a latent one, whose gradient reaches every weight, the formula."""
+    layer = kernel(name, mask)
+    return Formula(layer) if layer.latent else kernel("masked", mask)
+
+
 def mask_of(rows: int, columns: int, sparsity: float, seed: int = 0) -> Tensor:
     """Of whole blocks, which every kernel takes."""
     generator = torch.Generator().manual_seed(seed)
@@ -34,8 +51,8 @@ def mask_of(rows: int, columns: int, sparsity: float, seed: int = 0) -> Tensor:
     return blocks.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
 
 
-def outcome(layer: SparseLinear, x: Tensor) -> dict[str, Tensor]:
-    """Output and gradients; that of the weights as a dense matrix."""
+def outcome(layer: Layer, x: Tensor) -> dict[str, Tensor]:
+    """Output and gradients; that of the weights as a dense matrix, of latent ones all of it."""
     layer.zero_grad()
     x = x.clone().requires_grad_()
     y = layer(x)
@@ -46,7 +63,8 @@ def outcome(layer: SparseLinear, x: Tensor) -> dict[str, Tensor]:
         dict(spread.named_parameters())[
             next(n for n, _ in layer.named_parameters() if n != "bias")
         ].copy_(torch.zeros_like(weight) if weight.grad is None else weight.grad)
-    return {"y": y.detach(), "x": x.grad, "weight": spread.matrix(), "bias": layer.bias.grad}
+    gradient = weight.grad if layer.latent else spread.matrix()
+    return {"y": y.detach(), "x": x.grad, "weight": gradient, "bias": layer.bias.grad}
 
 
 def assert_alike(ours: dict[str, Tensor], theirs: dict[str, Tensor], **tolerance: Any) -> None:
@@ -69,9 +87,9 @@ def test_outputs_and_all_gradients_are_those_of_the_reference(
     name, rows, columns, sparsity, batch, seed
 ):
     mask = mask_of(rows, columns, sparsity, seed)
-    ours, reference = kernel(name, mask).double(), kernel("masked", mask).double()
+    ours, theirs = kernel(name, mask).double(), reference(name, mask).double()
     x = torch.randn(batch, mask.shape[1], dtype=torch.double)
-    assert_alike(outcome(ours, x), outcome(reference, x), rtol=1e-9, atol=1e-9)
+    assert_alike(outcome(ours, x), outcome(theirs, x), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -100,9 +118,11 @@ def test_a_layer_without_any_weight_gives_its_bias(name):
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_gradients_are_those_of_finite_differences(name):
+    """Not that of a latent weight: by design it is another one, that of the formula."""
     layer = kernel(name, mask_of(2, 3, 0.5)).double()
     x = torch.randn(3, 12, dtype=torch.double, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *layer.parameters()))
+    inputs = [layer.bias] if layer.latent else list(layer.parameters())
+    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *inputs))
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -131,7 +151,7 @@ def test_the_choice_of_a_kernel_changes_neither_the_first_weights_nor_what_is_de
         wanted.params_active,
         wanted.flops,
     )
-    assert cost.flops_executed == (192 if isinstance(ours, MaskedLinear) else 96)
+    assert cost.flops_executed == (192 if isinstance(ours, DENSE) else 96)
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -146,8 +166,8 @@ def test_the_choice_of_a_kernel_changes_neither_the_first_weights_nor_what_is_de
 def test_a_whole_training_is_that_of_the_reference(name, recipe):
     mask = mask_of(4, 3, 0.7)
     finals = []
-    for which in (name, "masked"):
-        layer = kernel(which, mask).double()
+    for make in (kernel, reference):
+        layer = make(name, mask).double()
         optimizer = recipe(layer.parameters())
         generator = torch.Generator().manual_seed(1)
         for _ in range(30):

@@ -12,7 +12,9 @@ from triptych.sparse import (
     MaskedLinear,
     Pruning,
     RigL,
+    Rule,
     Static,
+    View,
     constant,
     move,
     squared_gradient_state,
@@ -23,6 +25,11 @@ from triptych.sparse import (
 
 def stream(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def following(rule: Rule, layer: View, progress: float = 0.0) -> Tensor:
+    (mask,) = rule.update([layer], progress)
+    return mask
 
 
 def oracle(weight: Tensor, mask: Tensor, score: Tensor, count: int) -> Tensor:
@@ -46,7 +53,7 @@ def test_rigl_keeps_the_largest_weights_and_grows_where_the_gradient_is_largest(
     weight = torch.randn(8, 8, generator=generator) * mask
     gradient = torch.randn(8, 8, generator=generator)
     rule = RigL(every=1, until=1.0, drop=drop, fall=constant)
-    new = rule.update(weight, mask, gradient, 0.0, generator)
+    new = following(rule, View(weight, mask, gradient, generator))
     assert torch.equal(new, oracle(weight, mask, gradient.abs(), int(drop * int(mask.sum()))))
     assert int(new.sum()) == int(mask.sum())
 
@@ -56,7 +63,7 @@ def test_set_keeps_the_largest_weights_and_their_number(seed, sparsity, drop):
     mask = uniform_mask(8, 8, sparsity, stream(seed))
     weight = torch.randn(8, 8, generator=stream(seed + 1)) * mask
     rule = SET(every=1, until=1.0, drop=drop, fall=constant)
-    first, again, other = (rule.update(weight, mask, None, 0.0, stream(s)) for s in (5, 5, 6))
+    first, again, other = (following(rule, View(weight, mask, None, stream(s))) for s in (5, 5, 6))
     assert torch.equal(first, again)
     for new in (first, other):
         assert int(new.sum()) == int(mask.sum())
@@ -72,7 +79,7 @@ def test_set_grows_each_place_equally_often():
     rule, generator = SET(every=1, until=1.0, drop=0.25, fall=constant), stream()
     counts = torch.zeros(4, 4)
     for _ in range(2600):
-        counts += rule.update(weight, mask, None, 0.0, generator)
+        counts += following(rule, View(weight, mask, None, generator))
     assert (counts.flatten()[1:4] == 2600).all()
     grown = counts.flatten()[[0, *range(4, 16)]]  # each of 13 places 200 times
     assert ((grown - 200).abs() < 5 * 14).all()
@@ -173,7 +180,8 @@ def test_pruning_ends_exactly_at_its_sparsity_and_brings_nothing_back(seed, init
     mask, generator, left = uniform_mask(8, 8, initial, stream(seed)), stream(seed), []
     for step in (s for s in range(1, 101) if rule.due(s, 100)):
         weight = torch.randn(8, 8, generator=generator) * mask
-        new = rule.update(weight, mask, None, rule.progress(step, 100), generator)
+        view = View(weight, mask, None, generator)
+        new = following(rule, view, rule.progress(step, 100))
         assert not (new & ~mask).any()
         gone = weight.abs()[mask & ~new]
         assert not len(gone) or gone.max() <= weight.abs()[new].min()

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.sparse.kernels.block import live_blocks, scattered_blocks, tiles
-from triptych.sparse.kernels.csr import Rows, rows_of, scattered_rows
+from triptych.sparse.kernels.rows import Rows, rows_of, scattered_rows
 from triptych.sparse.kernels.stored import Parts
 
 

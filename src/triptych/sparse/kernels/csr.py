@@ -1,11 +1,10 @@
 """Unstructured sparsity that is executed: values in compressed sparse rows."""
 
 import itertools
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
 from triptych.sparse.kernels.precision import without_autocast
+from triptych.sparse.kernels.rows import Rows, row_of_each, rows_of, scattered_rows
 from triptych.sparse.kernels.stored import Parts
 from triptych.types import Cost
 
@@ -20,39 +20,6 @@ TILE = 64  # samples at a time: their inputs stay in the cache while all rows pa
 FEW = 16  # samples; up to here a product that is never differentiated goes to the matrix library
 DENSER = 0.12  # density; above it, picking the gradient out of a dense product is faster
 PANEL = 512  # rows of that dense product at a time, so that it never is as large as the matrix
-
-
-@final
-@dataclass(frozen=True)
-class Rows:
-    """Where the Z values of a matrix (O, D) are, row by row.
-
-    Attributes:
-        columns: the column of each value.
-        starts: where each row begins; one more at the end.
-    """
-
-    columns: Int[Tensor, " Z"]
-    starts: Int[Tensor, " O1"]
-
-
-def rows_of(mask: Bool[Tensor, "O D"]) -> Rows:
-    """The places of a mask."""
-    columns = mask.nonzero()[:, 1].to(torch.int32)
-    starts = torch.zeros(mask.shape[0] + 1, dtype=torch.int32, device=mask.device)
-    starts[1:] = mask.sum(dim=1).cumsum(0)
-    return Rows(columns, starts)
-
-
-def scattered_rows(values: Tensor, rows: Rows, d_in: int) -> Float[Tensor, "O D"]:
-    """Each value to its place in a dense matrix, zeros elsewhere."""
-    dense = values.new_zeros(len(rows.starts) - 1, d_in)
-    dense[_row_of_each(rows), rows.columns.long()] = values
-    return dense
-
-
-def _row_of_each(rows: Rows) -> Tensor:
-    return torch.repeat_interleave(rows.starts.diff(), output_size=len(rows.columns))
 
 
 @final
@@ -116,7 +83,7 @@ class CSRLinear(SparseLinear):
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The places that exist."""
-        return dense[_row_of_each(self._rows()), self.columns.long()]
+        return dense[row_of_each(self._rows()), self.columns.long()]
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """A mask with as many weights as before."""
@@ -166,7 +133,7 @@ class CSRLinear(SparseLinear):
         return Rows(self.t_rows, self.t_starts)
 
     def _transpose(self) -> None:
-        rows, device = _row_of_each(self._rows()), self.columns.device
+        rows, device = row_of_each(self._rows()), self.columns.device
         order = torch.argsort(self.columns, stable=True)
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)

@@ -24,6 +24,10 @@ class SparseLinear(Stored):
 
     bias: nn.Parameter
 
+    latent: bool = False
+    """Whether weights outside of the mask live on, unseen by the product: `weights` is then a dense
+    matrix (O, D)."""
+
     def __init__(self) -> None:
         super().__init__()
         self.probe: Tensor | None = None
@@ -102,11 +106,19 @@ class SparseLinear(Stored):
 
 def drawn(mask: Bool[Tensor, "O D"]) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:
     """A first weight, zero outside of the mask, and a first bias."""
+    weight, bias = drawn_everywhere(mask)
+    return torch.where(mask, weight, 0.0), bias
+
+
+def drawn_everywhere(
+    mask: Bool[Tensor, "O D"],
+) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:
+    """As `drawn`, the same numbers under the mask, and others of their kind outside of it."""
     d_out, d_in = mask.shape
     density = max(int(mask.sum()), 1) / mask.numel()
     bound = (density * d_in) ** -0.5
     weight = torch.empty(d_out, d_in).uniform_(-bound, bound)
-    return torch.where(mask, weight, 0.0), torch.empty(d_out).uniform_(-bound, bound)
+    return weight, torch.empty(d_out).uniform_(-bound, bound)
 
 
 def _translated(layer: SparseLinear, state: dict[str, Tensor], prefix: str, *_: Any) -> None:

@@ -1,6 +1,6 @@
 """The reference kernel: a dense product with the masked weight."""
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -32,6 +32,7 @@ class MaskedLinear(SparseLinear):
         self.register_buffer("live", mask.clone())
         weight, bias = drawn(mask)
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.register_load_state_dict_post_hook(_forget_masked)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -85,3 +86,9 @@ class MaskedLinear(SparseLinear):
         """FLOPs of the non-zeros; executed are those of the whole matrix."""
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.live.numel())
+
+
+@torch.no_grad()
+def _forget_masked(layer: MaskedLinear, _: Any) -> None:
+    """A latent kernel saves weights outside of the mask too; here none may live on."""
+    layer.weight.masked_fill_(~layer.live, 0.0)

@@ -17,8 +17,8 @@ class Stored(nn.Module, ABC):
     """What a kernel says of its tensors in a state_dict. All kernels call the bias `bias`."""
 
     parts: ClassVar[Mapping[str, int]]
-    """The tensors that hold mask and weights, by name, and the number of dimensions of each: the
-    set by which a state_dict shows which kernel it is from, so no two kernels have the same."""
+    """The tensors that hold mask and weights, by name, and the number of dimensions of each: by
+    them a state_dict shows which kernel it is from. Kernels with the same ones read alike."""
 
     @staticmethod
     @abstractmethod
@@ -71,9 +71,7 @@ def translate(
             the layer and the remedy.
     """
     parts = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    own = layer.state_dict()
-    alike = (parts[part].shape[1:] == own[part].shape[1:] for part in layer.parts if part in parts)
-    if not parts or (is_from(type(layer), parts) and all(alike)):
+    if not parts or (is_from(type(layer), parts) and _fits(parts, layer)):
         return
     writer = next((kernel for kernel in kernels if is_from(kernel, parts)), None)
     name = prefix.removesuffix(".") or type(layer).__name__
@@ -89,6 +87,13 @@ def translate(
     for part in writer.parts:
         del state[prefix + part]
     state.update({prefix + part: value for part, value in layer.write(*read).items()})
+
+
+def _fits(parts: Parts, layer: Stored) -> bool:
+    """Whether they differ from the layer's own in the number of weights at most."""
+    own = layer.state_dict()
+    alike = all(parts[part].shape[1:] == own[part].shape[1:] for part in layer.parts)
+    return alike and ("bias" not in parts or parts["bias"].shape == own["bias"].shape)
 
 
 def _read(

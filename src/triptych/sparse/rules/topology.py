@@ -19,13 +19,13 @@ def moved(
     weight: Float[Tensor, "O D"],
     mask: Bool[Tensor, "O D"],
     score: Float[Tensor, "O D"],
-    count: int,
+    share: float,
 ) -> Bool[Tensor, "O D"]:
-    """Drops the `count` smallest weights, then grows as many where the score is largest.
+    """Drops a share of the weights, the smallest, then grows as many where the score is largest.
 
     A weight that was just dropped may come back (Evci et al. 2020, arXiv 1911.11134, alg. 1).
     """
     total = int(mask.sum())
-    count = min(count, mask.numel() - total + count)
+    count = int(share * total)
     kept = keep_largest(weight.abs(), mask, total - count)
     return kept | keep_largest(score, ~kept, count)
