@@ -71,7 +71,8 @@ def _network(checkpoint: Mapping[str, Any], path: str) -> tuple[nn.Module, int]:
     config = saved_config(checkpoint)
     data = build_data(config)
     module = build_module(config, data)
-    floats = {v.dtype for v in checkpoint["state_dict"].values() if v.is_floating_point()}
+    tensors = (v for v in checkpoint["state_dict"].values() if isinstance(v, Tensor))
+    floats = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     if len(floats) == 1:
         module.to(floats.pop())  # or a net of double precision would lose half of its digits
     load_weights(module, checkpoint, path)

@@ -1,5 +1,12 @@
-"""Sparse panel: linear layers with few non-zero weights. Torch only."""
+"""Sparse panel: layers with few weights, or with few that work. Torch only."""
 
+from triptych.sparse.dynamic.chosen import chosen_product
+from triptych.sparse.dynamic.controller import (
+    Controller,
+    ControllerFFN,
+    chosen_units,
+    training_mask,
+)
 from triptych.sparse.export.file import load_export, read_export, require_safetensors, write_export
 from triptych.sparse.export.network import (
     FORMATS,
@@ -9,14 +16,20 @@ from triptych.sparse.export.network import (
     export_of,
 )
 from triptych.sparse.export.verify import Agreement, verify_export
+from triptych.sparse.kernels.auto import AutoLinear
 from triptych.sparse.kernels.block import BlockLinear
+from triptych.sparse.kernels.choosing import ChoosingLinear
 from triptych.sparse.kernels.csr import CSRLinear
-from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.kernel import SparseLinear, sparse_layers
 from triptych.sparse.kernels.masked import MaskedLinear
+from triptych.sparse.kernels.narrow import NarrowLinear
+from triptych.sparse.kernels.semi_structured import SemiStructuredLinear
 from triptych.sparse.kernels.straight_through import StraightThroughLinear
 from triptych.sparse.patterns.block import block_masks
 from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
+from triptych.sparse.patterns.neurons import neurons_masks
+from triptych.sparse.patterns.two_four import two_four_masks
 from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.fingerprint import fingerprint
@@ -26,30 +39,44 @@ from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import LatentRule, Periodic, Rule, Static, View
 from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
 from triptych.sparse.rules.sr_ste import SRSTE
+from triptych.sparse.speed import Speed, measured_speeds
+from triptych.sparse.structured.monarch import MonarchLinear
+from triptych.sparse.structured.multiplicative import MultiplicativeDense
 
 __all__ = [
     "FORMATS",
     "SET",
     "SRSTE",
     "Agreement",
+    "AutoLinear",
     "BlockLinear",
     "CSRLinear",
+    "ChoosingLinear",
+    "Controller",
+    "ControllerFFN",
     "Export",
     "Fresh",
     "GraNet",
     "LatentRule",
     "MaskedLinear",
+    "MonarchLinear",
+    "MultiplicativeDense",
+    "NarrowLinear",
     "Pattern",
     "Periodic",
     "Pruning",
     "RigL",
     "Rule",
+    "SemiStructuredLinear",
     "SparseLinear",
+    "Speed",
     "Static",
     "StraightThroughLinear",
     "View",
     "block_masks",
     "check_format",
+    "chosen_product",
+    "chosen_units",
     "constant",
     "constant_fan_in_masks",
     "cosine",
@@ -62,11 +89,16 @@ __all__ = [
     "linear",
     "live_weights",
     "load_export",
+    "measured_speeds",
     "move",
     "n_of_m_masks",
+    "neurons_masks",
     "read_export",
     "require_safetensors",
+    "sparse_layers",
     "squared_gradient_state",
+    "training_mask",
+    "two_four_masks",
     "uniform_mask",
     "uniform_masks",
     "verify_export",

@@ -1,6 +1,7 @@
 """The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any, final
 
@@ -8,11 +9,23 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from triptych.data import ClassificationData
 from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
-from triptych.metrics import layer_densities
+from triptych.metrics import labelled_layers, layer_densities
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, LatentRule, Rule, SparseLinear, View, fingerprint, move
+from triptych.sparse import (
+    ChoosingLinear,
+    Fresh,
+    LatentRule,
+    Rule,
+    SparseLinear,
+    View,
+    fingerprint,
+    measured_speeds,
+    move,
+    sparse_layers,
+)
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -31,6 +44,24 @@ class SparseModule(ClassifierModule):
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
         self._moved: list[tuple[int, int]] = []
+        self._speeds: dict[str, float | None] = {}
+
+    def on_fit_start(self) -> None:
+        """Says what executes each kind of layer, and how fast; before any clock runs."""
+        data = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        if not isinstance(data, ClassificationData):
+            return
+        rows = max(data.batch_size // self.trainer.world_size, 1)
+        layers = labelled_layers(self.network)
+        with self.trainer.precision_plugin.forward_context():
+            speeds = measured_speeds(layers, rows)
+        for layer in layers.values():
+            if isinstance(layer, ChoosingLinear):  # by the clock of one rank, for all of them
+                layer.chosen = self.trainer.strategy.broadcast(layer.chosen)
+        self._speeds = {name: speed.ratio for speed in speeds for name in speed.layers}
+        if self.trainer.is_global_zero:
+            for speed in speeds:
+                print(speed.line(), file=sys.stderr)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -89,8 +120,14 @@ class SparseModule(ClassifierModule):
         return alone | {"density": nonzeros / size}
 
     def panel_tables(self) -> dict[str, Any]:
-        """Density, non-zeros and size of each sparse layer."""
-        return {"density": layer_densities(self.network)}
+        """Of each sparse layer density, non-zeros, size, the kernel that executes it, and its
+        speed at the start of the training as a share of a dense layer's (None: not measured)."""
+        layers = labelled_layers(self.network)
+        rows = layer_densities(self.network)
+        for row in rows:
+            label = str(row["layer"])
+            row |= {"kernel": layers[label].executes, "speed": self._speeds.get(label)}
+        return {"density": rows}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -98,8 +135,7 @@ class SparseModule(ClassifierModule):
 
     def sparse_layers(self) -> dict[str, SparseLinear]:
         """By name."""
-        named = self.network.named_modules()
-        return {name: layer for name, layer in named if isinstance(layer, SparseLinear)}
+        return sparse_layers(self.network)
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)

@@ -25,6 +25,10 @@ class Formula(nn.Module):
         lost = (self.weight * ~self.mask).detach()
         return x @ (self.weight - lost).T + self.bias
 
+    @property
+    def weights(self) -> nn.Parameter:
+        return self.weight
+
     def matrix(self) -> Tensor:
         return self.weight.detach() * self.mask
 

@@ -10,9 +10,7 @@ from triptych.sparse import (
     BlockLinear,
     CSRLinear,
     MaskedLinear,
-    Pruning,
     RigL,
-    Rule,
     Static,
     View,
     constant,
@@ -22,26 +20,7 @@ from triptych.sparse import (
     zero_state,
 )
 
-
-def stream(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def following(rule: Rule, layer: View, progress: float = 0.0) -> Tensor:
-    (mask,) = rule.update([layer], progress)
-    return mask
-
-
-def oracle(weight: Tensor, mask: Tensor, score: Tensor, count: int) -> Tensor:
-    """By sorting lists: the smallest of those that are there go, the best of the others come."""
-    places = list(range(mask.numel()))
-    w, s = weight.abs().flatten().tolist(), score.flatten().tolist()
-    live = [p for p in places if mask.flatten()[p]]
-    kept = sorted(live, key=lambda p: w[p])[count:]
-    others = sorted((p for p in places if p not in kept), key=lambda p: -s[p])[:count]
-    new = torch.zeros(mask.numel(), dtype=torch.bool)
-    new[kept + others] = True
-    return new.view_as(mask)
+from .views import following, oracle, stream
 
 
 @given(st.integers(0, 1000), st.floats(0, 0.9), st.floats(0, 1))
@@ -172,25 +151,3 @@ def test_the_probe_collects_the_gradient_of_every_place_and_changes_nothing(kern
     layer(x).backward(grad)  # another micro-batch
     torch.testing.assert_close(layer.take_probe(), 2 * grad.T @ x)
     assert layer.probe is None
-
-
-@given(st.integers(0, 100), st.floats(0, 0.5), st.floats(0.5, 0.95))
-def test_pruning_ends_exactly_at_its_sparsity_and_brings_nothing_back(seed, initial, final):
-    rule = Pruning(every=7, until=0.75, initial=initial, final=final)
-    mask, generator, left = uniform_mask(8, 8, initial, stream(seed)), stream(seed), []
-    for step in (s for s in range(1, 101) if rule.due(s, 100)):
-        weight = torch.randn(8, 8, generator=generator) * mask
-        view = View(weight, mask, None, generator)
-        new = following(rule, view, rule.progress(step, 100))
-        assert not (new & ~mask).any()
-        gone = weight.abs()[mask & ~new]
-        assert not len(gone) or gone.max() <= weight.abs()[new].min()
-        left.append(int(new.sum()))
-        mask = new
-    assert left == sorted(left, reverse=True)
-    assert left[-1] == round((1 - final) * 64)
-
-
-def test_pruning_refuses_to_grow():
-    with pytest.raises(InvalidSetting, match=r"from model.rule.initial=0.9 to .*=0.5"):
-        Pruning(every=1, until=0.5, initial=0.9, final=0.5)

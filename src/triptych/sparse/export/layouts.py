@@ -32,7 +32,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.sparse.kernels.block import live_blocks, scattered_blocks, tiles
+from triptych.sparse.kernels.block import is_of_blocks, scattered_blocks, tiles
 from triptych.sparse.kernels.rows import Rows, rows_of, scattered_rows
 from triptych.sparse.kernels.stored import Parts
 
@@ -83,14 +83,13 @@ def _encode_block(
 ) -> dict[str, Tensor]:
     width = widest_block(mask) if block is None else block
     d_out, d_in = mask.shape
-    divided = d_out % width == d_in % width == 0
-    live = live_blocks(mask, width) if divided else None
-    if live is None or (block is None and width == 1):
+    if not is_of_blocks(mask, width) or (block is None and width == 1):
         asked = "" if block is None else f" of {block}"
         raise IncompatibleSettings(
             f"its mask of {d_out} x {d_in} is not made of whole blocks{asked}:"
             " take format=csr or format=bitmask"
         )
+    live = tiles(mask, width).flatten(2).any(dim=2)
     rows = rows_of(live)
     blocks = tiles(matrix, width)[live]
     return {"blocks": blocks, "columns": rows.columns, "starts": rows.starts}
@@ -109,7 +108,7 @@ def widest_block(mask: Bool[Tensor, "O D"]) -> int:
     """
     common = math.gcd(*mask.shape)
     widths = (width for width in range(common, 0, -1) if common % width == 0)
-    return next(width for width in widths if live_blocks(mask, width) is not None)
+    return next(width for width in widths if is_of_blocks(mask, width))
 
 
 def _encode_bitmask(mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:

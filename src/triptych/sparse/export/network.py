@@ -60,7 +60,7 @@ def export_of(net: nn.Module, form: str, block: int | None = None) -> Export:
         IncompatibleSettings: if the net has no layers for it, or a mask that it cannot hold.
     """
     check_format(form)
-    sparse = sparse_layers(net)
+    sparse = _places(net)
     if not sparse and form != "dense":
         raise IncompatibleSettings(
             f"format={form}: the net has no sparse layers: take format=dense"
@@ -77,10 +77,15 @@ def export_of(net: nn.Module, form: str, block: int | None = None) -> Export:
     return Export(form, layers, whole)
 
 
-def sparse_layers(net: nn.Module) -> dict[str, SparseLinear]:
-    """By name; a layer that stands in several places under each."""
-    modules = net.named_modules(remove_duplicate=False)
-    return {name: layer for name, layer in modules if isinstance(layer, SparseLinear)}
+def _places(net: nn.Module) -> dict[str, SparseLinear]:
+    """Sparse layers by name, without those that another is made of; a layer that stands in several
+    places under each."""
+    found: dict[str, SparseLinear] = {}
+    for name, module in net.named_modules(remove_duplicate=False):
+        inside = name.startswith(tuple(f"{outer}." for outer in found))
+        if isinstance(module, SparseLinear) and not inside:
+            found[name] = module
+    return found
 
 
 def _laid_out(

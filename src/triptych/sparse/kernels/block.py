@@ -9,41 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from triptych.errors import IncompatibleSettings
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
-from triptych.sparse.kernels.stored import Parts
+from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
-def tiles(dense: Tensor, block: int) -> Tensor:
-    """(O, D) -> (O / block, D / block, block, block)."""
-    d_out, d_in = dense.shape
-    return dense.reshape(d_out // block, block, d_in // block, block).transpose(1, 2)
-
-
-def live_blocks(mask: Bool[Tensor, "O D"], block: int) -> Bool[Tensor, "_ _"] | None:
-    """Which blocks exist, (O / block, D / block); None if one exists in part."""
-    flat = tiles(mask, block).flatten(2)
-    live = flat.any(dim=2)
-    return live if torch.equal(live, flat.all(dim=2)) else None
-
-
-def scattered_blocks(
-    values: Tensor, columns: Tensor, starts: Tensor, d_in: int
-) -> Float[Tensor, "O D"]:
-    """Each block (input, output) to its place in a dense matrix, zeros elsewhere."""
-    rows, block = len(starts) - 1, values.shape[1]
-    dense = values.new_zeros(rows, d_in // block, block, block)
-    dense[_row_of_each(columns, starts), columns] = values.transpose(1, 2)
-    return dense.transpose(1, 2).reshape(rows * block, d_in // block * block)
-
-
-def _row_of_each(columns: Tensor, starts: Tensor) -> Tensor:
-    return torch.repeat_interleave(starts.diff(), output_size=len(columns))
-
-
 @final
-class BlockLinear(SparseLinear):
+class BlockLinear(Stored):
     """Computes the blocks that exist and no others: each block is a small dense product in
     place. The fastest trainable kernel on a CPU, from about 50 % sparsity.
 
@@ -55,6 +28,7 @@ class BlockLinear(SparseLinear):
         block: the width of a block.
 
     Raises:
+        InvalidSetting: if the width is below 1.
         IncompatibleSettings: if the mask is not made of such blocks.
     """
 
@@ -64,6 +38,7 @@ class BlockLinear(SparseLinear):
 
     def __init__(self, mask: Bool[Tensor, "O D"], *, block: int) -> None:
         super().__init__()
+        check_block(block)
         self.d_out, self.d_in, self.block = *mask.shape, block
         if self.d_out % block or self.d_in % block:
             raise IncompatibleSettings(
@@ -102,9 +77,8 @@ class BlockLinear(SparseLinear):
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The blocks that exist."""
-        return tiles(dense, self.block)[
-            _row_of_each(self.columns, self.starts), self.columns
-        ].transpose(1, 2)
+        row = _row_of_each(self.columns, self.starts)
+        return tiles(dense, self.block)[row, self.columns].transpose(1, 2)
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Refused: no rule moves whole blocks."""
@@ -123,12 +97,12 @@ class BlockLinear(SparseLinear):
 
     def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
         """Row by row of blocks."""
-        live = live_blocks(mask, self.block)
-        if live is None:
+        if not is_of_blocks(mask, self.block):
             raise IncompatibleSettings(
                 f"model/kernel=block needs a mask of whole blocks of {self.block}:"
                 " take model/mask=block, or model/kernel=csr"
             )
+        live = tiles(mask, self.block).flatten(2).any(dim=2)  # (block rows, block columns)
         starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64, device=mask.device)
         starts[1:] = live.sum(dim=1).cumsum(0)
         blocks = tiles(matrix, self.block).transpose(2, 3)[live]
@@ -145,10 +119,49 @@ class BlockLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "block"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
+
+
+def check_block(block: int) -> None:
+    """Refuses a width that no block can have."""
+    if block < 1:
+        raise InvalidSetting(f"model.block={block} must be at least 1")
+
+
+def is_of_blocks(mask: Bool[Tensor, "O D"], block: int) -> bool:
+    """Whether square blocks of this width exist as a whole or not at all."""
+    if mask.shape[0] % block or mask.shape[1] % block:
+        return False
+    inside = tiles(mask, block).flatten(2)
+    return torch.equal(inside.any(dim=2), inside.all(dim=2))
+
+
+def tiles(dense: Tensor, block: int) -> Tensor:
+    """(O, D) -> (O / block, D / block, block, block)."""
+    rows, columns = dense.shape[0] // block, dense.shape[1] // block
+    return dense.reshape(rows, block, columns, block).transpose(1, 2)
+
+
+def scattered_blocks(
+    values: Tensor, columns: Tensor, starts: Tensor, d_in: int
+) -> Float[Tensor, "O D"]:
+    """Each block (input, output) to its place in a dense matrix, zeros elsewhere."""
+    rows, block = len(starts) - 1, values.shape[1]
+    dense = values.new_zeros(rows, d_in // block, block, block)
+    dense[_row_of_each(columns, starts), columns] = values.transpose(1, 2)
+    return dense.transpose(1, 2).reshape(rows * block, d_in // block * block)
+
+
+def _row_of_each(columns: Tensor, starts: Tensor) -> Tensor:
+    return torch.repeat_interleave(starts.diff(), output_size=len(columns))
 
 
 class _Product(torch.autograd.Function):

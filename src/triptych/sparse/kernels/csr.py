@@ -10,10 +10,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.kernel import drawn
 from triptych.sparse.kernels.precision import without_autocast
 from triptych.sparse.kernels.rows import Rows, row_of_each, rows_of, scattered_rows
-from triptych.sparse.kernels.stored import Parts
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
@@ -23,7 +23,7 @@ PANEL = 512  # rows of that dense product at a time, so that it never is as larg
 
 
 @final
-class CSRLinear(SparseLinear):
+class CSRLinear(Stored):
     """Computes the weights that exist and no others; faster than dense from about 75 % sparsity
     for inference and 83 % for training, at large sizes.
 
@@ -54,7 +54,7 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        self.register_load_state_dict_post_hook(lambda module, _: module._transpose())
+        self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -121,6 +121,11 @@ class CSRLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "csr"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
@@ -138,6 +143,10 @@ class CSRLinear(SparseLinear):
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
         self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
+
+
+def _transpose_again(layer: CSRLinear, _: object) -> None:
+    layer._transpose()
 
 
 class _Product(torch.autograd.Function):

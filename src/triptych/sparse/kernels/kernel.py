@@ -1,25 +1,22 @@
 """What every sparse linear layer means, however it is executed."""
 
-from abc import abstractmethod
-from typing import Any, final
+from abc import ABC, abstractmethod
+from typing import final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.sparse.kernels.stored import Stored, translate
 from triptych.types import Cost
 
 
-class SparseLinear(Stored):
+class SparseLinear(nn.Module, ABC):
     """`y = x W^T + b` where only the weights under a mask exist.
 
     Initialised as `nn.Linear` is, but with the fan-in that is left on average:
     U(-1/sqrt(density * D), 1/sqrt(density * D)), which keeps the output's variance. All kernels
     draw the same numbers, so that the choice of a kernel changes time and memory alone.
-    A layer loads the state_dict of any other kernel; weights without a mask are
-    refused.
     """
 
     bias: nn.Parameter
@@ -31,7 +28,6 @@ class SparseLinear(Stored):
     def __init__(self) -> None:
         super().__init__()
         self.probe: Tensor | None = None
-        self.register_load_state_dict_pre_hook(_translated)
 
     @final
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
@@ -99,9 +95,30 @@ class SparseLinear(Stored):
         """The number of weights that exist (the bias is not counted)."""
 
     @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(O, D)."""
+
+    @property
+    @abstractmethod
+    def executes(self) -> str:
+        """The name of what computes the product."""
+
+    @property
     def density(self) -> float:
         """Existing weights over all places of the matrix."""
         return self.nonzeros / (self.shape[0] * self.shape[1])
+
+
+def sparse_layers(net: nn.Module) -> dict[str, SparseLinear]:
+    """The sparse layers of a net by name, each once, without those that another is made of."""
+    found: dict[str, SparseLinear] = {}
+    parts: set[nn.Module] = set()
+    for name, module in net.named_modules():
+        if isinstance(module, SparseLinear) and module not in parts:
+            found[name] = module
+            parts.update(module.modules())
+    return found
 
 
 def drawn(mask: Bool[Tensor, "O D"]) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:
@@ -119,7 +136,3 @@ def drawn_everywhere(
     bound = (density * d_in) ** -0.5
     weight = torch.empty(d_out, d_in).uniform_(-bound, bound)
     return weight, torch.empty(d_out).uniform_(-bound, bound)
-
-
-def _translated(layer: SparseLinear, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    translate(layer, SparseLinear.__subclasses__(), state, prefix)

@@ -1,19 +1,19 @@
 """The reference kernel: a dense product with the masked weight."""
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
-from triptych.sparse.kernels.stored import Parts
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class MaskedLinear(SparseLinear):
+class MaskedLinear(Stored):
     """A dense product with the masked weight. It is not faster than dense.
 
     A masked weight is exactly 0 at the start and stays so: its gradient is 0, and so are the
@@ -32,7 +32,6 @@ class MaskedLinear(SparseLinear):
         self.register_buffer("live", mask.clone())
         weight, bias = drawn(mask)
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-        self.register_load_state_dict_post_hook(_forget_masked)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -82,13 +81,12 @@ class MaskedLinear(SparseLinear):
         """(O, D)."""
         return self.live.shape[0], self.live.shape[1]
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "masked"
+
     def cost(self) -> Cost:
         """FLOPs of the non-zeros; executed are those of the whole matrix."""
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.live.numel())
-
-
-@torch.no_grad()
-def _forget_masked(layer: MaskedLinear, _: Any) -> None:
-    """A latent kernel saves weights outside of the mask too; here none may live on."""
-    layer.weight.masked_fill_(~layer.live, 0.0)

@@ -1,24 +1,33 @@
 """How a sparse layer looks in a state_dict, so that a layer of any kernel can load any other's."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
+from triptych.sparse.kernels.kernel import SparseLinear
 
 Parts = Mapping[str, Tensor]
 """The tensors of one layer in a state_dict, by the names that its kernel gives them."""
 
+INNER = "inner."  # before the names of a layer that another one is made of
+EXTRA = "_extra_state"  # as torch calls what `get_extra_state` gives
 
-class Stored(nn.Module, ABC):
-    """What a kernel says of its tensors in a state_dict. All kernels call the bias `bias`."""
+
+class Stored(SparseLinear, ABC):
+    """A kernel with a layout of its own. It loads the state_dict of every other kernel, as long as
+    it can hold the mask; weights without a mask are refused. All kernels call the bias `bias`."""
 
     parts: ClassVar[Mapping[str, int]]
     """The tensors that hold mask and weights, by name, and the number of dimensions of each: by
     them a state_dict shows which kernel it is from. Kernels with the same ones read alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_load_state_dict_pre_hook(_translated)
 
     @staticmethod
     @abstractmethod
@@ -39,44 +48,25 @@ class Stored(nn.Module, ABC):
             IncompatibleSettings: if the kernel cannot take such a mask.
         """
 
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, int]:
-        """(O, D)."""
 
-
-def is_from(kernel: type[Stored], parts: Parts) -> bool:
-    """Whether a kernel wrote these parts."""
-    return all(name in parts and parts[name].dim() == dims for name, dims in kernel.parts.items())
-
-
-def translate(
-    layer: Stored,
-    kernels: Sequence[type[Stored]],
-    state: MutableMapping[str, Tensor],
-    prefix: str,
-) -> None:
-    """Rewrites the part of a state_dict that is about a layer in the form of the layer's kernel.
+def _translated(layer: Stored, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Rewrites, in place, the part of a state_dict that is about a layer in the layer's own form.
 
     A layer that the state_dict has nothing of is left to `load_state_dict` and its `strict`.
-
-    Args:
-        layer: that will load it.
-        kernels: all that may have written it.
-        state: changed in place; its tensors are not.
-        prefix: of the layer's keys.
 
     Raises:
         InvalidSetting: if there is no mask, or the layer has another shape: one line that names
             the layer and the remedy.
     """
+    _out_of_inner(layer, state, prefix)
     parts = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    if not parts or (is_from(type(layer), parts) and _fits(parts, layer)):
+    parts.pop(EXTRA, None)
+    if not parts or _is_own(parts, layer):
         return
-    writer = next((kernel for kernel in kernels if is_from(kernel, parts)), None)
-    name = prefix.removesuffix(".") or type(layer).__name__
+    writer = next((kernel for kernel in Stored.__subclasses__() if _is_from(kernel, parts)), None)
+    name = prefix.removesuffix(INNER).removesuffix(".") or type(layer).__name__
     if writer is None:
-        raise InvalidSetting(_no_mask(name, parts, kernels))
+        raise InvalidSetting(_no_mask(name, parts))
     read = _read(writer, parts, layer.shape)
     if read is None:
         d_out, d_in = layer.shape
@@ -89,8 +79,45 @@ def translate(
     state.update({prefix + part: value for part, value in layer.write(*read).items()})
 
 
-def _fits(parts: Parts, layer: Stored) -> bool:
-    """Whether they differ from the layer's own in the number of weights at most."""
+def into_inner(layer: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """For a layer that is made of another one, `inner`: what any other kernel saved is for that."""
+    keys = [key for key in state if key.startswith(prefix)]
+    if not keys or any(key.startswith(prefix + INNER) for key in keys):
+        return
+    for key in keys:
+        state[prefix + INNER + key.removeprefix(prefix)] = state.pop(key)
+    state.pop(prefix + INNER + EXTRA, None)
+    state[prefix + EXTRA] = layer.get_extra_state()
+
+
+def _out_of_inner(layer: Stored, state: dict[str, Any], prefix: str) -> None:
+    """The reverse; and what a layer chose by time is of no use to one with other choices."""
+    inner = [key for key in state if key.startswith(prefix + INNER)]
+    for key in inner:
+        state[prefix + key.removeprefix(prefix + INNER)] = state.pop(key)
+    own = layer.state_dict()
+    if inner or EXTRA not in own:
+        state.pop(prefix + EXTRA, None)
+    if EXTRA in own and any(key.startswith(prefix) for key in state):
+        state.setdefault(prefix + EXTRA, own[EXTRA])
+
+
+def _is_from(kernel: type[Stored], parts: Parts) -> bool:
+    return all(name in parts and parts[name].dim() == dims for name, dims in kernel.parts.items())
+
+
+def _is_own(parts: Parts, layer: Stored) -> bool:
+    """Whether they are from a layer like this one, with another number of weights at most.
+
+    Of kernels that share their parts only a latent one takes all as it is: another must not keep
+    what lives outside of the mask, or may not take the mask.
+    """
+    kernel = type(layer)
+    if not _is_from(kernel, parts):
+        return False
+    others = (other for other in Stored.__subclasses__() if other is not kernel)
+    if not layer.latent and any(other.parts == layer.parts for other in others):
+        return False
     own = layer.state_dict()
     alike = all(parts[part].shape[1:] == own[part].shape[1:] for part in layer.parts)
     return alike and ("bias" not in parts or parts["bias"].shape == own["bias"].shape)
@@ -106,9 +133,9 @@ def _read(
     return (mask, matrix) if tuple(mask.shape) == shape else None
 
 
-def _no_mask(name: str, parts: Parts, kernels: Sequence[type[Stored]]) -> str:
+def _no_mask(name: str, parts: Parts) -> str:
     found = ", ".join(sorted(parts))
-    known = " or ".join(sorted({"+".join(kernel.parts) for kernel in kernels}))
+    known = " or ".join(sorted({"+".join(kernel.parts) for kernel in Stored.__subclasses__()}))
     return (
         f"{name}: a sparse layer needs its mask, and the state_dict has only {found} (a mask is in"
         f" {known}): load one that a sparse net saved, or the weights into a dense net"

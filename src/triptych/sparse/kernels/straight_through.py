@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from triptych.sparse.kernels.kernel import SparseLinear, drawn_everywhere
+from triptych.sparse.kernels.kernel import drawn_everywhere
 from triptych.sparse.kernels.masked import MaskedLinear
-from triptych.sparse.kernels.stored import Parts
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class StraightThroughLinear(SparseLinear):
+class StraightThroughLinear(Stored):
     """A dense product with the masked weight, whose gradient reaches every weight as if there were
     no mask: straight-through estimator, Bengio et al. 2013, arXiv 1308.3432, as Zhou et al. 2021,
     arXiv 2102.04010, eq. 7 have it for N:M sparsity. For `SRSTE`, which chooses masks from the
@@ -39,6 +39,11 @@ class StraightThroughLinear(SparseLinear):
         """(..., D) -> (..., O)."""
         masked: Tensor = _Masked.apply(self.weight, self.live)
         return F.linear(x, masked, self.bias)
+
+    @property
+    def executes(self) -> str:
+        """Always the same."""
+        return "straight_through"
 
     @property
     def mask(self) -> Bool[Tensor, "O D"]:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 
 def keep_largest(
-    score: Float[Tensor, "O D"], among: Bool[Tensor, "O D"], count: int
-) -> Bool[Tensor, "O D"]:
+    score: Float[Tensor, "*places"], among: Bool[Tensor, "*places"], count: int
+) -> Bool[Tensor, "*places"]:
     """The `count` places of largest score among some; of equal scores, any."""
     flat = torch.where(among, score, -torch.inf).flatten()
     mask = torch.zeros_like(flat, dtype=torch.bool)
