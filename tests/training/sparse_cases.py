@@ -55,7 +55,10 @@ def refusal(parts: dict[str, str]) -> str | None:
     """What the program says of a kernel, a rule and a mask together; None if it takes them."""
     config = {**base(), "model": {**base()["model"]}}
     rule = node("rule", parts["rule"])
-    chosen = {"kernel": node("kernel", parts["kernel"]), "pattern": node("mask", parts["mask"])}
+    chosen = {
+        "kernel": node("kernel", parts["kernel"]),
+        "pattern": node("mask", parts["mask"])["pattern"],
+    }
     initial = {"sparsity": rule.get("initial", SPARSITY)}
     config["model"]["panel"] = {**config["model"]["panel"], **chosen, **initial}
     config["model"]["module"] = {**config["model"]["module"], "rule": rule}
