@@ -35,7 +35,9 @@ BACKBONES = ("residual", "notebook")
 def trained(*overrides: str) -> nn.Module:
     """As after a training: no bias is what it was, and a weight that exists is zero."""
     sparsity = "model.sparsity=0.5" if "model/mask=two_four" in overrides else "model.sparsity=0.75"
-    net = copy.deepcopy(module("model=sparse", sparsity, *overrides).network)
+    whole = copy.deepcopy(module("model=sparse", sparsity, *overrides))
+    whole.begin(lambda: (signals(64), torch.arange(64) % CLASSES))
+    net = whole.network
     for layer in net.modules():
         if isinstance(layer, SparseLinear):
             with torch.no_grad():
