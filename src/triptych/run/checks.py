@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from triptych.config import Config
-from triptych.errors import InvalidSetting, nearest
+from triptych.errors import IncompatibleSettings, InvalidSetting, nearest
 from triptych.run.checkpoint import check_resumable
 
 PANELS = ("ffn", "sparse", "moe")
@@ -22,15 +22,17 @@ WHOLE = {
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Looks at knobs, devices, epochs and the checkpoint to resume from.
+    """Looks at knobs, masks, devices, epochs and the checkpoint to resume from.
 
     Raises:
         InvalidSetting: naming the key, the value and the remedy.
     """
     _check_whole(config)
     _check_knobs(config["model"])
+    _check_start(config["model"])
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
+    _check_precision(config)
     if config["ckpt_path"] is not None:
         check_resumable(config["ckpt_path"], config)
 
@@ -87,6 +89,15 @@ def _check_knobs(model: Mapping[str, Any]) -> None:
             raise InvalidSetting(f"model.{key}={model[key]} must be greater than 0")
 
 
+def _check_start(model: Mapping[str, Any]) -> None:
+    if "start" in model.get("mask", {}) and "initial" in model.get("rule", {}):
+        raise IncompatibleSettings(
+            f"model/rule begins with model.rule.initial={model['rule']['initial']}, but this"
+            " model/mask chooses masks for model.sparsity: take model/mask=uniform, or"
+            " model/rule=static"
+        )
+
+
 def check_accelerator(key: str, accelerator: str, remedy: str) -> None:
     """Refuses a GPU that is not there.
 
@@ -126,3 +137,13 @@ def _check_epochs(trainer: Mapping[str, Any]) -> None:
     epochs = trainer["max_epochs"]
     if not isinstance(epochs, int) or epochs < 1:
         raise InvalidSetting(f"trainer.max_epochs={epochs} must be a whole number of at least 1")
+
+
+def _check_precision(config: Mapping[str, Any]) -> None:
+    trainer, optimizer = config["trainer"], config["optimizer"]
+    precision = str(trainer.get("precision"))
+    if "mixed" in precision and trainer.get("gradient_clip_val") and optimizer.get("fused"):
+        raise IncompatibleSettings(
+            f"trainer.precision={precision}: Lightning cannot clip gradients for a fused"
+            " optimizer then; set optimizer.fused=null"
+        )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from triptych.cost import declared_cost
+from triptych.cost import Flops, declared_cost, step_flops
 from triptych.errors import TrainingDiverged
 from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
@@ -93,6 +93,14 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
+    def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        """What a panel does to its network before a training: once, before there is a trainer, and
+        before a checkpoint is loaded to resume from. Here nothing.
+
+        Args:
+            samples: the training split: signals (N, D) and classes (N). Equal on all ranks.
+        """
+
     def rehearse(self, x: Tensor) -> None:
         """Goes through what a training step does with signals (B, D), without a trainer and for
         nothing: parts that cannot work together raise what they would raise in the first step."""
@@ -140,6 +148,10 @@ class ClassifierModule(L.LightningModule, ABC):
     def samples_in_epoch(self) -> int:
         """Training samples since the epoch's start, over all ranks."""
         return sum(self._sizes) * self.trainer.world_size
+
+    def training_flops(self) -> Flops:
+        """FLOPs of the training steps since the epoch's start, over all ranks."""
+        return step_flops(self.cost()).times(self.samples_in_epoch)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Nothing here: `on_train_epoch_end` steps the schedule.

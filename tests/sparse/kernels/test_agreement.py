@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from hydra.utils import instantiate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -109,6 +109,7 @@ def assert_alike(ours: dict[str, Tensor], theirs: dict[str, Tensor], **tolerance
 
 
 @each_case
+@settings(max_examples=30)
 @given(
     rows=st.integers(1, 4),
     columns=st.integers(1, 4),
