@@ -73,6 +73,21 @@ def test_any_kernel_loads_the_state_of_any_other(source, target, kind, seed):
 
 
 @each_pair
+@pytest.mark.parametrize("sparsity", [0.0, 0.7])
+def test_the_number_of_weights_may_be_another(source, target, kind, sparsity):
+    """Not of a narrow layout, whose rows and columns are fixed; 2:4 has but one number."""
+    saved = trained(source, mask_of(kind, 3, 5, sparsity))
+    layer = kernel(target, mask_of(kind, 3, 5, 0.4))
+    if {"rows", "inner.rows"} & layer.state_dict().keys() or kind == "two_four":
+        return
+    layer.load_state_dict(saved.state_dict())
+    assert torch.equal(layer.matrix(), saved.matrix())
+    assert layer.nonzeros == saved.nonzeros
+    x = torch.randn(70, 20)
+    torch.testing.assert_close(layer(x), saved(x), rtol=1e-5, atol=1e-6)
+
+
+@each_pair
 def test_there_and_back_again_is_the_same_bit_for_bit(source, target, kind):
     mask, other = (mask_of(kind, 3, 5, 0.6, seed) for seed in (0, 1))
     saved, layer, again = trained(source, mask), kernel(target, other), kernel(source, other)
