@@ -15,7 +15,7 @@ from .composed import composed
 BACKBONES = ("residual", "notebook")
 MODELS = {
     (panel, backbone): (f"model={panel}", f"model/backbone={backbone}")
-    for panel in ("ffn", "sparse", "moe")
+    for panel in ("ffn", "sparse", "moe", "controller", "monarch")
     for backbone in BACKBONES
 }
 MODELS["moe", "notebook"] = ("model=notebook_moe",)

@@ -71,6 +71,8 @@ def test_the_tree_is_found() -> None:
         "model=ffn",
         "model=sparse",
         "model=moe",
+        "model=controller",
+        "model=monarch",
     }
     assert {choice[-1].replace("=", "/") for choice in CHOICES} | set(PRIMARIES) == set(
         map(str, FILES)

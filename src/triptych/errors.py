@@ -29,6 +29,14 @@ class TrainingDiverged(ArithmeticError):
     """The loss stopped being a finite number; the message names the step."""
 
 
+class LayerCollapsed(ArithmeticError):
+    """A sparse layer lost its last weight; the message names layer and step."""
+
+
+class MasksDiffer(RuntimeError):
+    """Processes that train one net together have different masks; the message names the step."""
+
+
 def check_dropout(probability: float) -> None:
     """Refuses a dropout that no layer can have.
 

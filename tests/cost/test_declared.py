@@ -4,6 +4,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from triptych.cost import declared_cost
+from triptych.models import Classifier
 from triptych.moe import MoE
 from triptych.sparse import SparseLinear
 from triptych.types import Cost
@@ -15,17 +16,33 @@ SAMPLES = 256
 
 
 @pytest.mark.parametrize("model", [*MODELS.values(), *map(choice, ROUTERS)], ids=" ".join)
-def test_declared_flops_are_those_that_torch_counts(model: tuple[str, ...]) -> None:
+def test_declared_flops_are_those_that_torch_counts_in_training(model: tuple[str, ...]) -> None:
     plain = ("model/dispatch=loop",) if "moe" in model[0] else ()  # torch sees into no operator
+    net = network(*model, *plain)
+    counted, shares = per_sample(net)
+    assert declared_cost(net, shares).flops_executed == pytest.approx(counted)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
+def test_evaluation_executes_no_more_and_with_a_controller_only_what_is_needed(model) -> None:
+    plain = ("model/dispatch=loop",) if "moe" in model[0] else ()
     net = network(*model, *plain).eval()
-    x = signals(SAMPLES)
+    counted, shares = per_sample(net)
+    cost = declared_cost(net, shares)
+    wanted = cost.flops if "controller" in model[0] else cost.flops_executed
+    assert wanted == pytest.approx(counted)
+
+
+def per_sample(net: Classifier) -> tuple[float, dict[str, list[float]]]:
+    """FLOPs as torch counts them, and the share of samples per expert of each MoE layer."""
     with FlopCounterMode(display=False) as counter:
-        _, decisions = net(x)
+        _, decisions = net(signals(SAMPLES))
     shares = {f"blocks.{k}": (r.load() / SAMPLES).tolist() for k, r in decisions.items()}
-    # Torch also counts the gates' weighted sum of answers, a bmm; we count weights alone.
-    by_operation = counter.get_flop_counts()["Global"]
-    counted = sum(flops for op, flops in by_operation.items() if op != torch.ops.aten.bmm)
-    assert declared_cost(net, shares).flops_executed == pytest.approx(counted / SAMPLES)
+    by_operation = dict(counter.get_flop_counts()["Global"])
+    if any(isinstance(layer, MoE) for layer in net.modules()):
+        # Torch also counts the gates' weighted sum of answers, a bmm; we count weights alone.
+        by_operation.pop(torch.ops.aten.bmm, None)
+    return sum(by_operation.values()) / SAMPLES, shares
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
@@ -65,9 +82,10 @@ def test_more_experts_repeat_the_designs_of_the_source_study() -> None:
     assert declared_cost(net).params_total == router + 4 * 6_044 + 2 * 12_524
 
 
-def test_by_default_the_three_panels_have_equal_budgets() -> None:
+def test_by_default_the_panels_have_equal_budgets() -> None:
     """N13 of the source study: its arms differed in size, recipe and depth."""
-    dense, sparse, moe = (network(f"model={panel}") for panel in ("ffn", "sparse", "moe"))
+    panels = ("ffn", "sparse", "moe", "controller", "monarch")
+    dense, sparse, moe, controller, monarch = (network(f"model={panel}") for panel in panels)
     costs = [declared_cost(block) for block in blocks(dense)]
     assert len(costs) == 2
     for block, wanted in zip(blocks(moe), costs, strict=True):
@@ -78,11 +96,19 @@ def test_by_default_the_three_panels_have_equal_budgets() -> None:
         assert declared_cost(block).flops == wanted.flops
         layers = [m for m in block.modules() if isinstance(m, SparseLinear)]
         assert sum(layer.nonzeros for layer in layers) == 2 * 32 * 64
+    for block, wanted in zip(blocks(controller), costs, strict=True):
+        # scores 2 * (32 * 8 + 8 * 320), and 20 units with 2 * (32 + 32)
+        assert declared_cost(block).flops == wanted.flops == 5632 + 2560
+    for block, wanted in zip(blocks(monarch), costs, strict=True):
+        cost = declared_cost(block)
+        assert cost.flops == cost.flops_executed == wanted.flops
+        biases = 224 + 32
+        assert cost.params_total - biases == 2 * 32 * (32 + 224) / 4 == 2 * 32 * 64
     outside = [
         {k: v.shape for k, v in net.state_dict().items() if not k.startswith("blocks.")}
-        for net in (dense, sparse, moe)
+        for net in (dense, sparse, moe, controller, monarch)
     ]
-    assert outside[0] == outside[1] == outside[2]
+    assert outside == [outside[0]] * 5
 
 
 def blocks(net: nn.Module) -> list[nn.Module]:

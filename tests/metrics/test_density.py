@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from triptych.metrics import layer_densities
-from triptych.sparse import MaskedLinear
+from triptych.sparse import AutoLinear, MaskedLinear
 
 
 def test_each_sparse_layer_is_counted_and_named_by_its_block():
@@ -17,3 +17,8 @@ def test_each_sparse_layer_is_counted_and_named_by_its_block():
 
 def test_a_net_without_sparse_layers_has_no_rows():
     assert layer_densities(nn.Linear(3, 3)) == []
+
+
+def test_a_layer_that_is_made_of_another_is_counted_once():
+    net = nn.Sequential(AutoLinear(torch.eye(4, dtype=torch.bool), block=2))
+    assert layer_densities(net) == [{"layer": "0.1", "density": 0.25, "nonzeros": 4, "size": 16}]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from triptych.errors import InvalidSetting
-from triptych.models import DensePanel, Residual
+from triptych.models import Controlled, DensePanel, Residual
 from triptych.moe import MoE, Routing
 
 from ..built import CLASSES, MODELS, network, signals
@@ -17,7 +17,7 @@ def test_every_model_gives_logits_and_the_decision_of_each_of_its_layers(model):
     logits, decisions = net(signals(10))
     assert logits.shape == (10, CLASSES)
     layers = {f"blocks.{name}" for name in decisions}
-    assert layers == {name for name, m in net.named_modules() if isinstance(m, MoE)}
+    assert layers == {n for n, m in net.named_modules() if isinstance(m, MoE | Controlled)}
     for routing in decisions.values():
         assert isinstance(routing, Routing)
         assert len(routing.probs) == 10

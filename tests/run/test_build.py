@@ -11,14 +11,21 @@ from triptych.run.build import (
     construct,
     rehearse,
 )
-from triptych.training import FFNModule, MoEModule, SparseModule
+from triptych.training import ControllerModule, FFNModule, MoEModule, SparseModule
 
 from ..built import module
 from ..composed import composed
 
 
 @pytest.mark.parametrize(
-    ("panel", "kind"), [("ffn", FFNModule), ("sparse", SparseModule), ("moe", MoEModule)]
+    ("panel", "kind"),
+    [
+        ("ffn", FFNModule),
+        ("sparse", SparseModule),
+        ("moe", MoEModule),
+        ("controller", ControllerModule),
+        ("monarch", FFNModule),
+    ],
 )
 def test_each_panel_has_its_module_with_what_the_data_say(panel: str, kind: type) -> None:
     config = composed(f"model={panel}", "data.seq_len=20")
@@ -52,6 +59,20 @@ def test_the_optimizer_holds_every_parameter_of_the_net() -> None:
         (["model=sparse", "model.dropout=-1"], InvalidSetting, "dropout must be in"),
         (["model=ffn", "model.d_hidden=1"], InvalidSetting, "d_hidden must be at least 2"),
         (["model=ffn", "model.backbone.build.depth=0"], InvalidSetting, "depth must be at least"),
+        (["model=controller", "model.block=7"], IncompatibleSettings, "d_hidden=320 .* take .*322"),
+        (["model=controller", "model.rank=0"], InvalidSetting, "model.rank must be at least 1"),
+        (
+            ["model=controller", "model.temperature=0.0"],
+            InvalidSetting,
+            "model.temperature must be",
+        ),
+        (
+            ["model=controller", "model.hard_share=2.0"],
+            InvalidSetting,
+            "model.hard_share must be in",
+        ),
+        (["model=monarch", "model.blocks=3"], IncompatibleSettings, "model.blocks=3 must divide"),
+        (["model=monarch", "model.d_hidden=1"], InvalidSetting, "d_hidden must be at least 2"),
         (["model=gshard", "model.top_k=1"], IncompatibleSettings, "top_k must be 2, got 1"),
         (["model=moe", "model/router=base"], IncompatibleSettings, "top_k must be 1, got 2"),
     ],

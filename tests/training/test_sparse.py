@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
-from triptych.sparse import SparseLinear
+from triptych.sparse import AutoLinear, SparseLinear
 
+from ..composed import CONF
 from .tiny import Diary, fit, pair, trainer
 
 
@@ -45,19 +48,6 @@ def test_masks_move_while_a_net_trains_and_their_number_of_weights_does_not(rule
     assert 0 < diary.logged[0]["train/sparse/churn"] <= 0.3
 
 
-def test_values_alone_take_the_path_of_the_masked_matrix_through_all_updates():
-    """RigL with AdamW: equal masks and weights, with an optimizer state of a fifth of the size."""
-    nets = []
-    for kernel in ("masked", "csr"):
-        overrides = (*DYNAMIC, "model/rule=rigl", f"model/kernel={kernel}", "optimizer=adamw")
-        module, data = pair(*[o for o in overrides if o != "optimizer.fused=null"])
-        trainer(max_epochs=4, precision="64-true").fit(module, data)
-        nets.append(module.sparse_layers())
-    for name, reference in nets[0].items():
-        assert torch.equal(nets[1][name].mask, reference.mask), name
-        torch.testing.assert_close(nets[1][name].matrix(), reference.matrix(), rtol=1e-6, atol=1e-8)
-
-
 def test_updates_count_optimizer_steps_not_micro_batches():
     module, data = pair(*DYNAMIC, "model/rule=set")
     seen: list[int] = []
@@ -74,3 +64,83 @@ def test_pruning_starts_dense_and_ends_at_the_sparsity_that_was_asked_for():
     assert diary.logged[0]["val/density"] > diary.logged[1]["val/density"] > 0.2
     for layer in module.sparse_layers().values():
         assert layer.density == pytest.approx(0.2, abs=1e-3)
+
+
+PAIRS = {
+    "masked": ("model/mask=uniform",),
+    "csr": ("model/mask=uniform",),
+    "block": ("model/mask=block",),
+    "narrow": ("model/mask=neurons",),
+    "semi_structured": ("model/mask=two_four", "model.sparsity=0.5"),
+    "auto": ("model/mask=erdos_renyi",),
+}
+"""A mask that each kernel takes."""
+
+
+def test_every_kernel_is_trained():
+    assert PAIRS.keys() == {file.stem for file in (CONF / "model" / "kernel").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("backbone", ["residual", "notebook"])
+@pytest.mark.parametrize("kernel", PAIRS)
+def test_a_run_says_what_executes_and_how_fast_and_trains_as_the_reference_does(
+    kernel, backbone, capsys
+):
+    weights = []
+    for which in ("masked", kernel):
+        choice = ("model=sparse", f"model/backbone={backbone}", f"model/kernel={which}")
+        settings = {"max_epochs": 2, "precision": "64-true"}
+        module, data, runner = fit(*choice, *PAIRS[kernel], **settings)
+        weights.append({name: layer.matrix() for name, layer in module.sparse_layers().items()})
+    for name, wanted in weights[0].items():
+        torch.testing.assert_close(weights[1][name], wanted, rtol=1e-6, atol=1e-8)
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.endswith("of dense speed (forward + backward, 16 rows)") for line in lines)
+    said = [line for line in lines if f": {kernel}" in line]
+    assert {line.split(",")[1] for line in said} == {
+        f" {d_out} x {d_in}" for d_out, d_in in (s.shape for s in module.sparse_layers().values())
+    }
+    runner.test(module, data, verbose=False)
+    for row in module.tables()["density"]:
+        assert row["kernel"].startswith(kernel)
+        assert 0 < row["speed"] < math.inf
+
+
+def test_a_table_without_a_training_has_no_speed():
+    module, data = pair("model=sparse")
+    trainer().test(module, data, verbose=False)
+    assert {(row["kernel"], row["speed"]) for row in module.tables()["density"]} == {
+        ("masked", None)
+    }
+
+
+def test_measuring_before_a_training_leaves_no_trace():
+    module, data = pair("model=sparse", "model/kernel=auto")
+    runner = trainer()
+    runner.strategy.connect(module)
+    module.trainer, runner.datamodule = runner, data
+    state = torch.get_rng_state()
+    before = {name: value.clone() for name, value in module.named_parameters()}
+    module.on_fit_start()
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in module.named_parameters():
+        assert value.grad is None
+        assert torch.equal(value, before[name])
+
+
+def test_a_resumed_run_executes_as_the_run_before(tmp_path):
+    """With each choice written into the checkpoint, to tell it from a new measurement."""
+    _, _, runner = fit("model=sparse", "model/kernel=auto")
+    path = tmp_path / "half.ckpt"
+    runner.save_checkpoint(path)
+    for choice in ("dense", "layout"):
+        content = torch.load(path, weights_only=True)
+        for key, value in content["state_dict"].items():
+            if key.endswith("_extra_state"):
+                content["state_dict"][key] = dict.fromkeys(value, choice)
+        torch.save(content, path)
+        again, data = pair("model=sparse", "model/kernel=auto")
+        trainer(max_epochs=2).fit(again, data, ckpt_path=path)
+        for layer in again.sparse_layers().values():
+            assert isinstance(layer, AutoLinear)
+            assert layer.chosen_for_training() == choice

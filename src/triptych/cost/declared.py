@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from triptych.moe import FrozenScores, MoE
-from triptych.sparse import SparseLinear
+from triptych.sparse import ControllerFFN, MonarchLinear, MultiplicativeDense, SparseLinear
 from triptych.types import Cost
+
+DECLARING = (SparseLinear, ControllerFFN, MonarchLinear, MultiplicativeDense, FrozenScores)
 
 
 def declared_cost(
@@ -27,9 +29,7 @@ def declared_cost(
         if net.shared is not None:
             always += declared_cost(net.shared, shares, f"{name}.shared")
         return net.cost(always, shares.get(name) or net.uniform_share())
-    if isinstance(net, SparseLinear):
-        return net.cost()
-    if isinstance(net, FrozenScores):
+    if isinstance(net, DECLARING):
         return net.cost()
     own = sum(p.numel() for p in net.parameters(recurse=False))
     flops = 2 * net.weight.numel() if isinstance(net, nn.Linear) else 0

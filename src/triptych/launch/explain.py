@@ -15,8 +15,16 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from triptych.errors import InvalidSetting, TrainingDiverged, nearest, one_line
+from triptych.errors import (
+    InvalidSetting,
+    LayerCollapsed,
+    MasksDiffer,
+    TrainingDiverged,
+    nearest,
+    one_line,
+)
 
+WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer)
 UNWRITABLE = frozenset(
     (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EEXIST, errno.ENOENT)
 )
@@ -31,7 +39,7 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
         folder: of the run; None if Hydra was still to make it.
     """
     for cause in _causes(error):
-        if isinstance(cause, InvalidSetting | TrainingDiverged):
+        if isinstance(cause, WHOLE_LINES):
             return str(cause)
     text = " ".join(str(error).split())
     match = re.match(r"Could not override '([^']+)'", text)

@@ -1,14 +1,16 @@
 """What is measured: torchmetrics with sum states, right under DDP, and pure functions on counts."""
 
+from triptych.metrics.choice import ChoiceMetrics
 from triptych.metrics.churn import RoutingChurn
 from triptych.metrics.classification import ClassificationMetrics, LossAccuracy
-from triptych.metrics.density import layer_densities
+from triptych.metrics.density import labelled_layers, layer_densities
 from triptych.metrics.load import dead_experts, drop_rate, gini, max_load, normalised_entropy
 from triptych.metrics.routing import RoutingMetrics
 from triptych.metrics.specialisation import normalised_mutual_information
 from triptych.metrics.tally import LoadTally
 
 __all__ = [
+    "ChoiceMetrics",
     "ClassificationMetrics",
     "LoadTally",
     "LossAccuracy",
@@ -17,6 +19,7 @@ __all__ = [
     "dead_experts",
     "drop_rate",
     "gini",
+    "labelled_layers",
     "layer_densities",
     "max_load",
     "normalised_entropy",

@@ -5,29 +5,32 @@ from collections import Counter
 
 from torch import nn
 
-from triptych.sparse import SparseLinear
+from triptych.sparse import SparseLinear, sparse_layers
+
+
+def labelled_layers(net: nn.Module) -> dict[str, SparseLinear]:
+    """The sparse layers, each named by the block that it is in and its number among the block's
+    sparse layers, as in `block_0.1`."""
+    labelled: dict[str, SparseLinear] = {}
+    inside: Counter[str] = Counter()
+    for name, layer in sparse_layers(net).items():
+        block = name.removeprefix("blocks.").split(".")[0]
+        inside[block] += 1
+        labelled[f"{block}.{inside[block]}"] = layer
+    return labelled
 
 
 def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
     """Exact counts of each sparse layer: name, density, non-zeros and places of its matrix.
 
     Counted from the masks that the layers multiply with, not from the sparsity asked for.
-    A layer is named by the block that it is in and its number among the block's sparse layers,
-    as in `block_0.1`.
     """
-    rows: list[dict[str, str | int | float]] = []
-    inside: Counter[str] = Counter()
-    for name, layer in net.named_modules():
-        if isinstance(layer, SparseLinear):
-            block = name.removeprefix("blocks.").split(".")[0]
-            inside[block] += 1
-            nonzeros, size = layer.nonzeros, math.prod(layer.shape)
-            rows.append(
-                {
-                    "layer": f"{block}.{inside[block]}",
-                    "density": nonzeros / size,
-                    "nonzeros": nonzeros,
-                    "size": size,
-                }
-            )
-    return rows
+    return [
+        {
+            "layer": label,
+            "density": layer.density,
+            "nonzeros": layer.nonzeros,
+            "size": math.prod(layer.shape),
+        }
+        for label, layer in labelled_layers(net).items()
+    ]

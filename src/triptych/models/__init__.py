@@ -1,13 +1,17 @@
-"""The classifiers: a backbone around one of the three panels."""
+"""The classifiers: a backbone around one of the panels."""
 
 from triptych.models.backbones import Classifier, Notebook, Residual
 from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
 from triptych.models.small_dense import SmallDensePanel
+from triptych.models.sparse_panels import Controlled, ControllerPanel, MonarchPanel
 
 __all__ = [
     "Classifier",
+    "Controlled",
+    "ControllerPanel",
     "DensePanel",
     "MoEPanel",
+    "MonarchPanel",
     "Notebook",
     "Panel",
     "Residual",

@@ -1,4 +1,4 @@
-"""LightningModules of the three panels, learning rate schedules and callbacks."""
+"""LightningModules of the panels, learning rate schedules and callbacks."""
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
@@ -6,6 +6,7 @@ from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.termination import Termination
+from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.module import ClassifierModule
@@ -18,6 +19,7 @@ __all__ = [
     "BestCheckpoint",
     "ClassifierModule",
     "ConfigInCheckpoint",
+    "ControllerModule",
     "ExpertParallelStrategy",
     "FFNModule",
     "Meter",

@@ -1,6 +1,7 @@
 """The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any, final
 
@@ -8,11 +9,25 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from triptych.metrics import layer_densities
+from triptych.data import ClassificationData
+from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
+from triptych.metrics import labelled_layers, layer_densities
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
-from triptych.sparse import Fresh, Rule, SparseLinear, Start, move
+from triptych.sparse import (
+    ChoosingLinear,
+    Fresh,
+    LatentRule,
+    Rule,
+    SparseLinear,
+    Start,
+    View,
+    fingerprint,
+    measured_speeds,
+    move,
+    sparse_layers,
+)
 from triptych.training.module import Batch, ClassifierModule
 from triptych.types import Cost
 
@@ -41,6 +56,24 @@ class SparseModule(ClassifierModule):
         self.rule, self.fresh = rule(), fresh
         self.start = None if start is None else start()
         self._moved: list[tuple[int, int]] = []
+        self._speeds: dict[str, float | None] = {}
+
+    def on_fit_start(self) -> None:
+        """Says what executes each kind of layer, and how fast; before any clock runs."""
+        data = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        if not isinstance(data, ClassificationData):
+            return
+        rows = max(data.batch_size // self.trainer.world_size, 1)
+        layers = labelled_layers(self.network)
+        with self.trainer.precision_plugin.forward_context():
+            speeds = measured_speeds(layers, rows)
+        for layer in layers.values():
+            if isinstance(layer, ChoosingLinear):  # by the clock of one rank, for all of them
+                layer.chosen = self.trainer.strategy.broadcast(layer.chosen)
+        self._speeds = {name: speed.ratio for speed in speeds for name in speed.layers}
+        if self.trainer.is_global_zero:
+            for speed in speeds:
+                print(speed.line(), file=sys.stderr)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -57,14 +90,18 @@ class SparseModule(ClassifierModule):
             self.start.begin(_Logits(self.network), *samples())
 
     def rehearse(self, x: Tensor) -> None:
-        """One change of a copy's mask: a kernel that cannot take it says so now."""
+        """One change of a copy's masks: a kernel that cannot take it says so now."""
         super().rehearse(x)
         if self.start is not None:
             self.start.rehearse(self.network)
-        for layer in copy.deepcopy(list(self.sparse_layers().values())):
-            lots = torch.Generator().manual_seed(0)
-            score = torch.rand(layer.shape, generator=lots)
-            new = self.rule.update(layer.matrix(), layer.mask, score, 0.5, lots)
+        self._check_latent()
+        layers = copy.deepcopy(list(self.sparse_layers().values()))
+        lots = torch.Generator().manual_seed(0)
+        views = [
+            View(_seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            for layer in layers
+        ]
+        for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
             if not torch.equal(new, layer.mask):
                 layer.place(new)
 
@@ -74,6 +111,14 @@ class SparseModule(ClassifierModule):
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
         optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
         return recipes
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Adds the rule's own term to gradients that are those of all ranks and micro-batches."""
+        if isinstance(self.rule, LatentRule):
+            for layer in self.sparse_layers().values():
+                weight = layer.weights
+                if weight.grad is not None:
+                    weight.grad += self.rule.pull(weight.detach(), layer.mask)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and the share of weights that its updates moved."""
@@ -94,8 +139,14 @@ class SparseModule(ClassifierModule):
         return alone | {"density": nonzeros / size}
 
     def panel_tables(self) -> dict[str, Any]:
-        """Density, non-zeros and size of each sparse layer."""
-        return {"density": layer_densities(self.network)}
+        """Of each sparse layer density, non-zeros, size, the kernel that executes it, and its
+        speed at the start of the training as a share of a dense layer's (None: not measured)."""
+        layers = labelled_layers(self.network)
+        rows = layer_densities(self.network)
+        for row in rows:
+            label = str(row["layer"])
+            row |= {"kernel": layers[label].executes, "speed": self._speeds.get(label)}
+        return {"density": rows}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -103,8 +154,7 @@ class SparseModule(ClassifierModule):
 
     def sparse_layers(self) -> dict[str, SparseLinear]:
         """By name."""
-        named = self.network.named_modules()
-        return {name: layer for name, layer in named if isinstance(layer, SparseLinear)}
+        return sparse_layers(self.network)
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)
@@ -115,16 +165,64 @@ class SparseModule(ClassifierModule):
             return
         step = self.global_step + 1
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
-        for name, layer in self.sparse_layers().items():
-            gradient = None
-            if self.rule.needs_gradient:
-                # The mean over ranks before any absolute value: means of those are not the same.
-                gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
-            generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-            old = layer.mask.clone()
-            new = self.rule.update(layer.matrix(), old, gradient, progress, generator)
-            move(layer, new, optimizer, self.fresh, gradient)
-            self._moved.append((int((old & ~new).sum()), int(old.sum())))
+        layers = self.sparse_layers()
+        views = [self._view(name, layer, step) for name, layer in layers.items()]
+        masks = self.rule.update(views, progress)
+        self._refuse_difference(masks, step)
+        for layer, view, new in zip(layers.values(), views, masks, strict=True):
+            move(layer, new, optimizer, self.fresh, view.gradient)
+            self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
+
+        self._refuse_collapse(step)
+
+    def _refuse_difference(self, masks: list[Tensor], step: int) -> None:
+        mine = fingerprint(masks)
+        # The smallest complement is that of the largest: one reduction for both.
+        both = torch.stack([mine, ~mine])
+        least, most = self.trainer.strategy.reduce(both, reduce_op="min").tolist()
+        if least != ~most:
+            raise MasksDiffer(
+                f"masks differ between processes after step {step}: rules must draw and decide"
+                " alike on all of them; train with trainer.devices=1"
+            )
+
+    def _refuse_collapse(self, step: int) -> None:
+        for row in layer_densities(self.network):
+            if row["nonzeros"] == 0:
+                raise LayerCollapsed(
+                    f"layer {row['layer']} has no weight left after step {step}: lower"
+                    " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+                )
+
+    def _check_latent(self) -> None:
+        if isinstance(self.rule, LatentRule) and self.start is not None:
+            raise IncompatibleSettings(
+                "model/rule=sr_ste chooses masks after each step, so none before the first:"
+                " take model/mask=n_of_m"
+            )
+        latent = {layer.latent for layer in self.sparse_layers().values()}
+        if isinstance(self.rule, LatentRule) and False in latent:
+            raise IncompatibleSettings(
+                "model/rule=sr_ste trains weights outside of the masks, which this kernel does"
+                " not keep: take model/kernel=straight_through"
+            )
+        if not isinstance(self.rule, LatentRule) and True in latent:
+            raise IncompatibleSettings(
+                "model/kernel=straight_through trains weights outside of its masks, which only"
+                " model/rule=sr_ste brings back: take that rule, or model/kernel=masked"
+            )
+
+    def _view(self, name: str, layer: SparseLinear, step: int) -> View:
+        gradient = None
+        if self.rule.needs_gradient:
+            # The mean over ranks before any absolute value: means of those are not the same.
+            gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+        generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
+        return View(_seen(layer), layer.mask.clone(), gradient, generator)
+
+
+def _seen(layer: SparseLinear) -> Tensor:
+    return layer.weights.detach().clone() if layer.latent else layer.matrix()
 
 
 @final

@@ -12,7 +12,8 @@ from triptych.moe import (
     loop_dispatch,
     reference_dispatch,
 )
-from triptych.moe.dispatch.auto import choose, say_once
+from triptych.moe.dispatch.auto import choose
+from triptych.notices import say_once
 
 from ..cases import routing
 

@@ -10,9 +10,9 @@ from triptych.sparse import (
     BlockLinear,
     CSRLinear,
     MaskedLinear,
-    Pruning,
     RigL,
     Static,
+    View,
     constant,
     move,
     squared_gradient_state,
@@ -20,21 +20,7 @@ from triptych.sparse import (
     zero_state,
 )
 
-
-def stream(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def oracle(weight: Tensor, mask: Tensor, score: Tensor, count: int) -> Tensor:
-    """By sorting lists: the smallest of those that are there go, the best of the others come."""
-    places = list(range(mask.numel()))
-    w, s = weight.abs().flatten().tolist(), score.flatten().tolist()
-    live = [p for p in places if mask.flatten()[p]]
-    kept = sorted(live, key=lambda p: w[p])[count:]
-    others = sorted((p for p in places if p not in kept), key=lambda p: -s[p])[:count]
-    new = torch.zeros(mask.numel(), dtype=torch.bool)
-    new[kept + others] = True
-    return new.view_as(mask)
+from .views import following, oracle, stream
 
 
 @given(st.integers(0, 1000), st.floats(0, 0.9), st.floats(0, 1))
@@ -46,7 +32,7 @@ def test_rigl_keeps_the_largest_weights_and_grows_where_the_gradient_is_largest(
     weight = torch.randn(8, 8, generator=generator) * mask
     gradient = torch.randn(8, 8, generator=generator)
     rule = RigL(every=1, until=1.0, drop=drop, fall=constant)
-    new = rule.update(weight, mask, gradient, 0.0, generator)
+    new = following(rule, View(weight, mask, gradient, generator))
     assert torch.equal(new, oracle(weight, mask, gradient.abs(), int(drop * int(mask.sum()))))
     assert int(new.sum()) == int(mask.sum())
 
@@ -56,7 +42,7 @@ def test_set_keeps_the_largest_weights_and_their_number(seed, sparsity, drop):
     mask = uniform_mask(8, 8, sparsity, stream(seed))
     weight = torch.randn(8, 8, generator=stream(seed + 1)) * mask
     rule = SET(every=1, until=1.0, drop=drop, fall=constant)
-    first, again, other = (rule.update(weight, mask, None, 0.0, stream(s)) for s in (5, 5, 6))
+    first, again, other = (following(rule, View(weight, mask, None, stream(s))) for s in (5, 5, 6))
     assert torch.equal(first, again)
     for new in (first, other):
         assert int(new.sum()) == int(mask.sum())
@@ -72,7 +58,7 @@ def test_set_grows_each_place_equally_often():
     rule, generator = SET(every=1, until=1.0, drop=0.25, fall=constant), stream()
     counts = torch.zeros(4, 4)
     for _ in range(2600):
-        counts += rule.update(weight, mask, None, 0.0, generator)
+        counts += following(rule, View(weight, mask, None, generator))
     assert (counts.flatten()[1:4] == 2600).all()
     grown = counts.flatten()[[0, *range(4, 16)]]  # each of 13 places 200 times
     assert ((grown - 200).abs() < 5 * 14).all()
@@ -165,24 +151,3 @@ def test_the_probe_collects_the_gradient_of_every_place_and_changes_nothing(kern
     layer(x).backward(grad)  # another micro-batch
     torch.testing.assert_close(layer.take_probe(), 2 * grad.T @ x)
     assert layer.probe is None
-
-
-@given(st.integers(0, 100), st.floats(0, 0.5), st.floats(0.5, 0.95))
-def test_pruning_ends_exactly_at_its_sparsity_and_brings_nothing_back(seed, initial, final):
-    rule = Pruning(every=7, until=0.75, initial=initial, final=final)
-    mask, generator, left = uniform_mask(8, 8, initial, stream(seed)), stream(seed), []
-    for step in (s for s in range(1, 101) if rule.due(s, 100)):
-        weight = torch.randn(8, 8, generator=generator) * mask
-        new = rule.update(weight, mask, None, rule.progress(step, 100), generator)
-        assert not (new & ~mask).any()
-        gone = weight.abs()[mask & ~new]
-        assert not len(gone) or gone.max() <= weight.abs()[new].min()
-        left.append(int(new.sum()))
-        mask = new
-    assert left == sorted(left, reverse=True)
-    assert left[-1] == round((1 - final) * 64)
-
-
-def test_pruning_refuses_to_grow():
-    with pytest.raises(InvalidSetting, match=r"from model.rule.initial=0.9 to .*=0.5"):
-        Pruning(every=1, until=0.5, initial=0.9, final=0.5)

@@ -1,14 +1,11 @@
 """The fastest dispatch for what is at hand."""
 
-import logging
-import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch import distributed as dist
 
 from triptych.moe.dispatch.fused import run_fused, why_not_fused
 from triptych.moe.dispatch.grouped import compute_type, grouped_dispatch, why_not_grouped
@@ -17,8 +14,7 @@ from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.native.operator import Operator, operator_if_built
 from triptych.moe.routing import Routing
-
-log = logging.getLogger("triptych")
+from triptych.notices import say_once
 
 
 def auto_dispatch(
@@ -53,12 +49,3 @@ def choose(
     if operator is None:
         return loop_dispatch, "dispatch loop: `make native` compiles a faster one for the CPU"
     return partial(run_fused, operator=operator), "dispatch fused: the compiled CPU operator"
-
-
-@cache
-def say_once(line: str) -> None:
-    """Logs the line the first time that this process has it to say, on the first rank."""
-    ready = dist.is_available() and dist.is_initialized()
-    # Before there is a process group, launchers say in the environment who a process will be.
-    if (dist.get_rank() if ready else int(os.environ.get("LOCAL_RANK", "0"))) == 0:
-        log.info("%s", line)

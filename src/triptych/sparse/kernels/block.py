@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from triptych.errors import IncompatibleSettings
+from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
-from triptych.sparse.kernels.stored import take_stored_sizes
+from triptych.sparse.kernels.stored import StoredSizes
 from triptych.types import Cost
 
 
@@ -28,6 +28,7 @@ class BlockLinear(SparseLinear):
         block: the width of a block.
 
     Raises:
+        InvalidSetting: if the width is below 1.
         IncompatibleSettings: if the mask is not made of such blocks.
     """
 
@@ -36,27 +37,27 @@ class BlockLinear(SparseLinear):
 
     def __init__(self, mask: Bool[Tensor, "O D"], *, block: int) -> None:
         super().__init__()
+        check_block(block)
         self.d_out, self.d_in, self.block = *mask.shape, block
         if self.d_out % block or self.d_in % block:
             raise IncompatibleSettings(
                 f"model/kernel=block: a layer of {self.d_out} x {self.d_in} has no whole blocks of"
                 f" {block}: take model/kernel=masked, or widths that {block} divides"
             )
-        tiles = self._tiles(mask)
-        live = tiles.flatten(2).any(dim=2)  # (block rows, block columns)
-        if not torch.equal(live, tiles.flatten(2).all(dim=2)):
+        if not is_of_blocks(mask, block):
             raise IncompatibleSettings(
                 f"model/kernel=block needs a mask of whole blocks of {block}:"
                 " take model/mask=block, or model/kernel=csr"
             )
+        live = _tiles(mask, block).flatten(2).any(dim=2)  # (block rows, block columns)
         weight, bias = drawn(mask)
-        blocks = self._tiles(weight).transpose(2, 3)
+        blocks = _tiles(weight, block).transpose(2, 3)
         self.values, self.bias = nn.Parameter(blocks[live].contiguous()), nn.Parameter(bias)
         starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64)
         starts[1:] = live.sum(dim=1).cumsum(0)
         self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
         self.register_buffer("starts", starts)
-        take_stored_sizes(self, "values", "columns")
+        self.register_load_state_dict_pre_hook(StoredSizes(("columns",), (block, block)))
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -87,7 +88,7 @@ class BlockLinear(SparseLinear):
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The blocks that exist."""
-        return self._tiles(dense)[self._row_of_each(), self.columns].transpose(1, 2)
+        return _tiles(dense, self.block)[self._row_of_each(), self.columns].transpose(1, 2)
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Refused: no rule moves whole blocks."""
@@ -105,6 +106,11 @@ class BlockLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "block"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
@@ -113,9 +119,24 @@ class BlockLinear(SparseLinear):
     def _row_of_each(self) -> Tensor:
         return torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
 
-    def _tiles(self, dense: Tensor) -> Tensor:
-        rows, columns = self.d_out // self.block, self.d_in // self.block
-        return dense.view(rows, self.block, columns, self.block).transpose(1, 2)
+
+def check_block(block: int) -> None:
+    """Refuses a width that no block can have."""
+    if block < 1:
+        raise InvalidSetting(f"model.block={block} must be at least 1")
+
+
+def is_of_blocks(mask: Bool[Tensor, "O D"], block: int) -> bool:
+    """Whether square blocks of this width exist as a whole or not at all."""
+    if mask.shape[0] % block or mask.shape[1] % block:
+        return False
+    tiles = _tiles(mask, block).flatten(2)
+    return torch.equal(tiles.any(dim=2), tiles.all(dim=2))
+
+
+def _tiles(dense: Tensor, block: int) -> Tensor:
+    rows, columns = dense.shape[0] // block, dense.shape[1] // block
+    return dense.view(rows, block, columns, block).transpose(1, 2)
 
 
 class _Product(torch.autograd.Function):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
 from triptych.sparse.kernels.precision import without_autocast
-from triptych.sparse.kernels.stored import take_stored_sizes
+from triptych.sparse.kernels.stored import StoredSizes
 from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
@@ -75,8 +75,8 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        take_stored_sizes(self, "values", "columns")
-        self.register_load_state_dict_post_hook(lambda module, _: module._loaded())
+        self.register_load_state_dict_pre_hook(StoredSizes(("columns",)))
+        self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -131,6 +131,11 @@ class CSRLinear(SparseLinear):
         """(O, D)."""
         return self.d_out, self.d_in
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "csr"
+
     def cost(self) -> Cost:
         """What exists is what is executed."""
         params = self.nonzeros + self.bias.numel()
@@ -145,16 +150,17 @@ class CSRLinear(SparseLinear):
     def _row_of_each(self) -> Tensor:
         return torch.repeat_interleave(self.starts.diff(), output_size=self.nonzeros)
 
-    def _loaded(self) -> None:
-        if int(self.starts[-1]) == len(self.columns):  # else torch is about to say what is wrong
-            self._transpose()
-
     def _transpose(self) -> None:
         rows, device = self._row_of_each(), self.columns.device
         order = torch.argsort(self.columns, stable=True)
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
         self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
+
+
+def _transpose_again(layer: CSRLinear, _: object) -> None:
+    if int(layer.starts[-1]) == len(layer.columns):  # else torch is about to say what is wrong
+        layer._transpose()
 
 
 class _Product(torch.autograd.Function):

@@ -21,6 +21,10 @@ class SparseLinear(nn.Module, ABC):
 
     bias: nn.Parameter
 
+    latent: bool = False
+    """Whether weights outside of the mask live on, unseen by the product: `weights` is then a dense
+    matrix (O, D)."""
+
     def __init__(self) -> None:
         super().__init__()
         self.probe: Tensor | None = None
@@ -96,15 +100,39 @@ class SparseLinear(nn.Module, ABC):
         """(O, D)."""
 
     @property
+    @abstractmethod
+    def executes(self) -> str:
+        """The name of what computes the product."""
+
+    @property
     def density(self) -> float:
         """Existing weights over all places of the matrix."""
         return self.nonzeros / (self.shape[0] * self.shape[1])
 
 
+def sparse_layers(net: nn.Module) -> dict[str, SparseLinear]:
+    """The sparse layers of a net by name, each once, without those that another is made of."""
+    found: dict[str, SparseLinear] = {}
+    parts: set[nn.Module] = set()
+    for name, module in net.named_modules():
+        if isinstance(module, SparseLinear) and module not in parts:
+            found[name] = module
+            parts.update(module.modules())
+    return found
+
+
 def drawn(mask: Bool[Tensor, "O D"]) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:
     """A first weight, zero outside of the mask, and a first bias."""
+    weight, bias = drawn_everywhere(mask)
+    return torch.where(mask, weight, 0.0), bias
+
+
+def drawn_everywhere(
+    mask: Bool[Tensor, "O D"],
+) -> tuple[Float[Tensor, "O D"], Float[Tensor, " O"]]:
+    """As `drawn`, the same numbers under the mask, and others of their kind outside of it."""
     d_out, d_in = mask.shape
     density = max(int(mask.sum()), 1) / mask.numel()
     bound = (density * d_in) ** -0.5
     weight = torch.empty(d_out, d_in).uniform_(-bound, bound)
-    return torch.where(mask, weight, 0.0), torch.empty(d_out).uniform_(-bound, bound)
+    return weight, torch.empty(d_out).uniform_(-bound, bound)

@@ -67,6 +67,11 @@ class MaskedLinear(SparseLinear):
         """(O, D)."""
         return self.live.shape[0], self.live.shape[1]
 
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "masked"
+
     def cost(self) -> Cost:
         """FLOPs of the non-zeros; executed are those of the whole matrix."""
         params = self.nonzeros + self.bias.numel()

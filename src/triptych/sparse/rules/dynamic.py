@@ -1,6 +1,6 @@
 """Sparse from start to end, with weights that move: SET and RigL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 import torch
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from triptych.errors import InvalidSetting
-from triptych.sparse.rules.rule import Periodic
+from triptych.sparse.rules.rule import Periodic, View
 from triptych.sparse.rules.schedules import cosine
 from triptych.sparse.rules.topology import moved
 
@@ -30,20 +30,13 @@ class SET(Periodic):
 
     def __init__(self, *, every: int, until: float, drop: float, fall: Fall = cosine) -> None:
         super().__init__(every, until)
-        _check_drop(drop)
+        check_drop(drop)
         self.drop, self.fall = drop, fall
 
-    def update(
-        self,
-        weight: Float[Tensor, "O D"],
-        mask: Bool[Tensor, "O D"],
-        gradient: Float[Tensor, "O D"] | None,
-        progress: float,
-        generator: torch.Generator,
-    ) -> Bool[Tensor, "O D"]:
-        """As many weights as before."""
-        lots = torch.rand(mask.shape, generator=generator).to(weight)
-        return moved(weight, mask, lots, int(self.fall(self.drop, progress) * int(mask.sum())))
+    def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
+        """As many weights in each layer as before."""
+        share = self.fall(self.drop, progress)
+        return [moved(layer.weight, layer.mask, _lots(layer), share) for layer in layers]
 
 
 @final
@@ -62,23 +55,30 @@ class RigL(Periodic):
 
     def __init__(self, *, every: int, until: float, drop: float, fall: Fall = cosine) -> None:
         super().__init__(every, until)
-        _check_drop(drop)
+        check_drop(drop)
         self.drop, self.fall = drop, fall
 
-    def update(
-        self,
-        weight: Float[Tensor, "O D"],
-        mask: Bool[Tensor, "O D"],
-        gradient: Float[Tensor, "O D"] | None,
-        progress: float,
-        generator: torch.Generator,
-    ) -> Bool[Tensor, "O D"]:
-        """As many weights as before."""
-        assert gradient is not None
-        count = int(self.fall(self.drop, progress) * int(mask.sum()))
-        return moved(weight, mask, gradient.abs(), count)
+    def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
+        """As many weights in each layer as before."""
+        share = self.fall(self.drop, progress)
+        return [moved(layer.weight, layer.mask, steepness(layer), share) for layer in layers]
 
 
-def _check_drop(drop: float) -> None:
+def steepness(layer: View) -> Float[Tensor, "O D"]:
+    """By which RigL chooses where weights grow."""
+    assert layer.gradient is not None
+    return layer.gradient.abs()
+
+
+def _lots(layer: View) -> Float[Tensor, "O D"]:
+    return torch.rand(layer.mask.shape, generator=layer.generator).to(layer.weight)
+
+
+def check_drop(drop: float) -> None:
+    """Refuses a share that no update can move.
+
+    Raises:
+        InvalidSetting: if it is outside [0, 1].
+    """
     if not 0 <= drop <= 1:
         raise InvalidSetting(f"drop must be in [0, 1], got {drop}: a share of the weights")

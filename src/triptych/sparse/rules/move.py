@@ -33,6 +33,7 @@ def move(
     gradient: Float[Tensor, "O D"] | None,
 ) -> None:
     """New weights are 0; those that go leave nothing behind, also in the optimizer's state.
+    In a latent layer they all live on, as they are.
 
     Args:
         layer: gets the mask.
@@ -41,6 +42,9 @@ def move(
         fresh: the state of new weights.
         gradient: of all places, for `fresh`.
     """
+    if layer.latent:
+        layer.place(mask)
+        return
     kept = layer.mask & mask
     weights = layer.weights
     old = {"": layer.matrix()}

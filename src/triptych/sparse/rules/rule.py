@@ -1,6 +1,8 @@
 """What every rule is that changes masks while a net trains."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -8,6 +10,24 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from triptych.errors import InvalidSetting
+
+
+@final
+@dataclass(frozen=True)
+class View:
+    """What a rule sees of one layer.
+
+    Attributes:
+        weight: zeros outside of the mask, unless the layer is latent.
+        mask: that the step was taken with.
+        gradient: of all places, the mean over ranks and micro-batches; None unless needed.
+        generator: equal on all ranks.
+    """
+
+    weight: Float[Tensor, "O D"]
+    mask: Bool[Tensor, "O D"]
+    gradient: Float[Tensor, "O D"] | None
+    generator: torch.Generator
 
 
 class Rule(ABC):
@@ -21,27 +41,26 @@ class Rule(ABC):
         """Whether masks change after optimizer step number `step` (from 1) of `steps`."""
 
     @abstractmethod
-    def update(
-        self,
-        weight: Float[Tensor, "O D"],
-        mask: Bool[Tensor, "O D"],
-        gradient: Float[Tensor, "O D"] | None,
-        progress: float,
-        generator: torch.Generator,
-    ) -> Bool[Tensor, "O D"]:
-        """The next mask of one layer.
+    def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
+        """The next mask of each layer.
 
         Args:
-            weight: zeros outside of the mask.
-            mask: that the step was taken with.
-            gradient: of all places, the mean over ranks and micro-batches; None unless needed.
+            layers: all sparse layers of the net, in its order.
             progress: share of the time of change that is over, in [0, 1].
-            generator: equal on all ranks.
         """
 
     @abstractmethod
     def progress(self, step: int, steps: int) -> float:
         """The share of the time of change that is over."""
+
+
+class LatentRule(Rule, ABC):
+    """For layers whose weights live on outside of the mask, and for no others."""
+
+    @abstractmethod
+    def pull(self, weight: Float[Tensor, "O D"], mask: Bool[Tensor, "O D"]) -> Float[Tensor, "O D"]:
+        """A term for the gradient of the weight (also of what is outside of the mask), to be added
+        once for each optimizer step: not for each micro-batch, rank or scale of the loss."""
 
 
 @final
@@ -52,16 +71,9 @@ class Static(Rule):
         """Never."""
         return False
 
-    def update(
-        self,
-        weight: Float[Tensor, "O D"],
-        mask: Bool[Tensor, "O D"],
-        gradient: Float[Tensor, "O D"] | None,
-        progress: float,
-        generator: torch.Generator,
-    ) -> Bool[Tensor, "O D"]:
+    def update(self, layers: Sequence[View], progress: float) -> list[Bool[Tensor, "_ _"]]:
         """No change."""
-        return mask
+        return [layer.mask for layer in layers]
 
     def progress(self, step: int, steps: int) -> float:
         """Over from the start."""

@@ -6,8 +6,8 @@ from torch import Tensor
 
 
 def keep_largest(
-    score: Float[Tensor, "O D"], among: Bool[Tensor, "O D"], count: int
-) -> Bool[Tensor, "O D"]:
+    score: Float[Tensor, "*places"], among: Bool[Tensor, "*places"], count: int
+) -> Bool[Tensor, "*places"]:
     """The `count` places of largest score among some; of equal scores, any."""
     flat = torch.where(among, score, -torch.inf).flatten()
     mask = torch.zeros_like(flat, dtype=torch.bool)
@@ -19,13 +19,13 @@ def moved(
     weight: Float[Tensor, "O D"],
     mask: Bool[Tensor, "O D"],
     score: Float[Tensor, "O D"],
-    count: int,
+    share: float,
 ) -> Bool[Tensor, "O D"]:
-    """Drops the `count` smallest weights, then grows as many where the score is largest.
+    """Drops a share of the weights, the smallest, then grows as many where the score is largest.
 
     A weight that was just dropped may come back (Evci et al. 2020, arXiv 1911.11134, alg. 1).
     """
     total = int(mask.sum())
-    count = min(count, mask.numel() - total + count)
+    count = int(share * total)
     kept = keep_largest(weight.abs(), mask, total - count)
     return kept | keep_largest(score, ~kept, count)

@@ -1,0 +1,115 @@
+"""Sparsity that is a smaller dense layer: whole rows and columns of weights."""
+
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triptych.errors import IncompatibleSettings
+from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.stored import StoredSizes
+from triptych.types import Cost
+
+
+@final
+class NarrowLinear(SparseLinear):
+    """One dense product of the inputs that are needed with the outputs that are left; the other
+    outputs are their bias. The fastest kernel at every sparsity, and the coarsest.
+
+    The weights are an ordinary parameter (R, C): R rows and C columns of the matrix (O, D).
+
+    Args:
+        mask: (O, D), true where a weight exists: every crossing of some rows and some columns.
+
+    Raises:
+        IncompatibleSettings: if the mask is not such a rectangle.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
+        super().__init__()
+        if not is_rectangle(mask):
+            raise IncompatibleSettings(
+                "model/kernel=narrow needs a mask of whole rows and columns:"
+                " take model/mask=neurons, or model/kernel=csr"
+            )
+        self.d_out, self.d_in = mask.shape
+        weight, bias = drawn(mask)
+        self.register_buffer("rows", _live(mask, 1))
+        self.register_buffer("columns", _live(mask, 0))
+        self.values, self.bias = nn.Parameter(self.pick(weight)), nn.Parameter(bias)
+        self.register_load_state_dict_pre_hook(StoredSizes(("rows", "columns")))
+
+    def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+        """(..., D) -> (..., O)."""
+        needed = x if len(self.columns) == self.d_in else x.index_select(-1, self.columns)
+        if len(self.rows) == self.d_out:
+            return F.linear(needed, self.values, self.bias)
+        y = F.linear(needed, self.values)
+        bias = self.bias.to(y.dtype).expand(*x.shape[:-1], self.d_out)
+        return bias.index_add(-1, self.rows, y)
+
+    @property
+    def mask(self) -> Bool[Tensor, "O D"]:
+        """Made from the indices."""
+        return self.spread(torch.ones_like(self.values)) > 0
+
+    @property
+    def weights(self) -> nn.Parameter:
+        """The smaller matrix (R, C)."""
+        return self.values
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Each row and column to its place."""
+        dense = laid_out.new_zeros(self.d_out, self.d_in)
+        dense[self.rows[:, None], self.columns] = laid_out
+        return dense
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """The rows and columns that exist."""
+        return dense[self.rows[:, None], self.columns]
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """A rectangle of as many rows and columns as before."""
+        rows, columns = _live(mask, 1), _live(mask, 0)
+        size = len(rows), len(columns)
+        if not is_rectangle(mask) or size != self.values.shape:
+            raise IncompatibleSettings(
+                "model/kernel=narrow holds a fixed number of whole rows and columns, and this rule"
+                " changes it: take model/rule=static, or model/kernel=masked"
+            )
+        self.rows.copy_(rows)
+        self.columns.copy_(columns)
+
+    @property
+    def nonzeros(self) -> int:
+        """All weights of the smaller matrix."""
+        return self.values.numel()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(O, D)."""
+        return self.d_out, self.d_in
+
+    @property
+    def executes(self) -> str:
+        """Itself."""
+        return "narrow"
+
+    def cost(self) -> Cost:
+        """What exists is what is executed."""
+        params = self.nonzeros + self.bias.numel()
+        return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
+
+
+def is_rectangle(mask: Bool[Tensor, "O D"]) -> bool:
+    """Whether weights exist at every crossing of some rows and some columns, and nowhere else."""
+    return torch.equal(mask, mask.any(dim=1, keepdim=True) & mask.any(dim=0))
+
+
+def _live(mask: Tensor, dim: int) -> Tensor:
+    return mask.any(dim=dim).nonzero()[:, 0]

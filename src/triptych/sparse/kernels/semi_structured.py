@@ -1,0 +1,145 @@
+"""2:4 sparsity that is executed: the sparse products of GPUs, forward and backward."""
+
+from collections.abc import Mapping
+from typing import final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triptych.errors import IncompatibleSettings
+from triptych.notices import say_once
+from triptych.sparse.kernels.choosing import ChoosingLinear, Product, Results
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.two_four import compute_type, two_four_product, why_not_two_four
+from triptych.sparse.patterns.two_four import is_transposable
+from triptych.types import Cost
+
+TWO_FOUR, MASKED = "2:4", "masked"
+TOLERANCE = 0.05  # largest difference over largest value
+
+
+@final
+class SemiStructuredLinear(ChoosingLinear):
+    """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
+    precision the outputs and the gradient of the inputs are 2:4 sparse products.
+
+    Where these are unsupported, slower at the first call of a kind, or not equal to the masked
+    product, it is the masked product, and says so once. The weights stay a dense parameter, and
+    their gradient a dense product: 2:4 saves time at best, not memory.
+
+    Args:
+        mask: (O, D), true where a weight exists.
+
+    Raises:
+        IncompatibleSettings: if a row or column of a tile of 4 x 4 has more than two weights.
+    """
+
+    live: Tensor
+
+    def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
+        super().__init__()
+        _check(mask)
+        self.register_buffer("live", mask.clone())
+        weight, bias = drawn(mask)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    @property
+    def products(self) -> Mapping[str, Product]:
+        """Masked, or 2:4."""
+        return {MASKED: self._masked, TWO_FOUR: self._two_four}
+
+    def able(self, x: Tensor) -> Mapping[str, Product]:
+        """2:4 only where the device has it."""
+        refusal = why_not_two_four(x, self.weight)
+        if refusal is None:
+            return self.products
+        if torch.is_grad_enabled():  # trials before a training, on another device, are no news
+            say_once(f"kernel semi_structured: the masked dense product, because {refusal}")
+        return {MASKED: self._masked}
+
+    def preferred(self, x: Tensor, results: Results, seconds: Mapping[str, float]) -> str:
+        """2:4 if it is right and faster."""
+        name, reason = better(results, seconds)
+        shape = " x ".join(map(str, self.shape))
+        say_once(f"kernel semi_structured, {shape}, {x.shape[:-1].numel()} rows: {reason}")
+        return name
+
+    @property
+    def mask(self) -> Bool[Tensor, "O D"]:
+        """The buffer itself."""
+        return self.live
+
+    @property
+    def weights(self) -> nn.Parameter:
+        """The whole matrix (O, D)."""
+        return self.weight
+
+    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
+        """Masked."""
+        return torch.where(self.live, laid_out, 0.0)
+
+    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
+        """Masked."""
+        return torch.where(self.live, dense, 0.0)
+
+    def place(self, mask: Bool[Tensor, "O D"]) -> None:
+        """Any that is transposable."""
+        _check(mask)
+        self.live.copy_(mask)
+
+    @property
+    def nonzeros(self) -> int:
+        """Counted from the mask."""
+        return int(self.live.sum())
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(O, D)."""
+        return self.live.shape[0], self.live.shape[1]
+
+    @property
+    def executes(self) -> str:
+        """What was chosen for training; before, the masked product."""
+        return f"semi_structured ({self.chosen_for_training() or MASKED})"
+
+    def cost(self) -> Cost:
+        """FLOPs of the non-zeros; executed are half of the matrix, or all of it."""
+        params, size = self.nonzeros + self.bias.numel(), self.live.numel()
+        executed = size if self.chosen_for_training() == TWO_FOUR else 2 * size
+        return Cost(params, params, 2 * self.nonzeros, executed)
+
+    def _masked(self, x: Tensor) -> Tensor:
+        return F.linear(x, torch.where(self.live, self.weight, 0.0), self.bias)
+
+    def _two_four(self, x: Tensor) -> Tensor:
+        half = compute_type(x)
+        flat = x.reshape(x.shape[:-1].numel(), x.shape[-1]).to(half).contiguous()
+        weight = torch.where(self.live, self.weight, 0.0).to(half)
+        y = two_four_product(flat, weight) + self.bias.to(half)
+        return y.view(*x.shape[:-1], len(weight))
+
+
+def better(results: Results, seconds: Mapping[str, float]) -> tuple[str, str]:
+    """The product to take, and why: never one that computes something else.
+
+    Args:
+        results: of both products, for the same input.
+        seconds: that they take.
+    """
+    for ours, wanted in zip(results[TWO_FOUR], results[MASKED], strict=True):
+        # Roundings to half precision stay well below; another packing of the weight does not.
+        if not bool((ours - wanted).abs().max() <= TOLERANCE * wanted.abs().max()):
+            return MASKED, "the masked dense product, because 2:4 gives other numbers here"
+    if seconds[TWO_FOUR] >= seconds[MASKED]:
+        return MASKED, "the masked dense product, because 2:4 is not faster here"
+    return TWO_FOUR, "2:4"
+
+
+def _check(mask: Tensor) -> None:
+    if not is_transposable(mask):
+        raise IncompatibleSettings(
+            "model/kernel=semi_structured needs at most two weights in each row and column of a"
+            " tile of 4 x 4: take model/mask=two_four and model.sparsity=0.5, model/rule=static"
+        )
