@@ -15,7 +15,7 @@ from triptych.run.checkpoint import check_resumable
 
 PANELS = ("ffn", "sparse", "moe")
 WHOLE = {
-    "model": ("top_k", "num_experts", "d_hidden"),
+    "model": ("top_k", "num_experts", "d_hidden", "block", "blocks", "rank"),
     "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
 }
 """Settings that count something."""

@@ -191,7 +191,7 @@ class SparseModule(ClassifierModule):
             if row["nonzeros"] == 0:
                 raise LayerCollapsed(
                     f"layer {row['layer']} has no weight left after step {step}: lower"
-                    " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+                    " model.sparsity, or prune layer by layer with model/rule=pruning"
                 )
 
     def _check_latent(self) -> None:
