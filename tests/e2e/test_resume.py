@@ -3,8 +3,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 
+from ..alike import same
 from .commands import Commands, Outcome, checkpoint
 
 pytestmark = pytest.mark.slow
@@ -80,28 +80,7 @@ def last(sweep: Outcome, job: int) -> dict[str, Any]:
 
 
 def curve(sweep: Outcome, job: int) -> pd.DataFrame:
-    """The metrics of a run but for times, and for churn: just after a resume there is none."""
+    """The metrics of a run but for times, and for the churn of routes: just after a resume there
+    is none."""
     table = pd.read_csv(Path(sweep.folder, str(job), "metrics.csv"))
-    return table.drop(columns=["time/train_s", *table.filter(like="/churn")])
-
-
-def same(first: Any, second: Any) -> None:
-    """Equal containers with bit-equal tensors."""
-    one, two = flat(first), flat(second)
-    assert one.keys() == two.keys()
-    for path, value in one.items():
-        equal = (
-            torch.equal(value, two[path]) if isinstance(value, torch.Tensor) else value == two[path]
-        )
-        assert equal, path
-
-
-def flat(node: Any, path: str = "") -> dict[str, Any]:
-    """The leaves of nested containers, by their path."""
-    if isinstance(node, dict):
-        items = node.items()
-    elif isinstance(node, list | tuple):
-        items = enumerate(node)
-    else:
-        return {path: node}
-    return {k: v for key, part in items for k, v in flat(part, f"{path}/{key}").items()}
+    return table.drop(columns=[*table.filter(like="time/"), *table.filter(regex="moe/.*/churn")])

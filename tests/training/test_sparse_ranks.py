@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from .rules import RULES
-from .sparse_ranks import rank, trained
+from .sparse_ranks import KERNELS, averaged, rank, trained
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,16 @@ def test_two_processes_have_the_masks_and_weights_of_one_on_the_joint_batch(
     for found in two:
         assert all(torch.equal(found[rule][name], one[name]) for name in masks)
         torch.testing.assert_close(found[rule], one, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_two_processes_average_micro_batches_as_one_does_with_every_kernel(
+    name: str, two: list[dict[str, Any]]
+) -> None:
+    one = averaged(name, devices=1)
+    for found in two:
+        # Averages are in single precision, as is the module that Lightning copies.
+        torch.testing.assert_close(found[name], one, rtol=0, atol=1e-6)
 
 
 def test_a_process_that_draws_another_mask_is_found_out_at_the_first_update(

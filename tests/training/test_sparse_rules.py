@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from triptych.errors import IncompatibleSettings, LayerCollapsed
-from triptych.sparse import LatentRule, StraightThroughLinear, live_weights
+from triptych.sparse import SRSTE, LatentRule, StraightThroughLinear, live_weights
 from triptych.tracking import config_for_loggers
 from triptych.training import SparseModule
 
@@ -155,3 +155,10 @@ def test_what_does_not_fit_sr_ste_is_refused_in_one_line(
     with pytest.raises(IncompatibleSettings, match=message) as refused:
         pair(*HALF, *overrides)
     assert "\n" not in str(refused.value)
+
+
+def test_the_groups_of_sr_ste_are_those_of_its_mask() -> None:
+    module, _ = pair(*HALF, "model/rule=sr_ste", "model.mask.pattern.m=8")
+    assert isinstance(module, SparseModule)
+    assert isinstance(module.rule, SRSTE)
+    assert module.rule.m == 8

@@ -1,6 +1,7 @@
 """The cost of a whole net, from what each of its layers declares."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -23,7 +24,16 @@ def declared_cost(
             K); a layer that is not named here is taken as perfectly balanced.
         name: of `net` itself, as in `named_modules`.
     """
-    shares = shares or {}
+    return _declared(net, shares or {}, name, set())
+
+
+def _declared(
+    net: nn.Module, shares: Mapping[str, Sequence[float]], name: str, counted: set[nn.Module]
+) -> Cost:
+    if net in counted:  # at a second place it works again, but it is there only once
+        again = _declared(net, shares, name, set())
+        return replace(again, params_total=0, params_active=0)
+    counted.add(net)
     if isinstance(net, MoE):
         always = declared_cost(net.router, shares, f"{name}.router")
         if net.shared is not None:
@@ -34,5 +44,7 @@ def declared_cost(
     own = sum(p.numel() for p in net.parameters(recurse=False))
     flops = 2 * net.weight.numel() if isinstance(net, nn.Linear) else 0
     prefix = f"{name}." if name else ""
-    parts = (declared_cost(child, shares, prefix + key) for key, child in net.named_children())
+    places = net.named_modules(remove_duplicate=False)
+    children = ((key, child) for key, child in places if key and "." not in key)
+    parts = (_declared(child, shares, prefix + key, counted) for key, child in children)
     return sum(parts, Cost(own, own, flops, flops))

@@ -32,6 +32,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_start(config["model"])
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
+    _check_precision(config)
     if config["ckpt_path"] is not None:
         check_resumable(config["ckpt_path"], config)
 
@@ -136,3 +137,13 @@ def _check_epochs(trainer: Mapping[str, Any]) -> None:
     epochs = trainer["max_epochs"]
     if not isinstance(epochs, int) or epochs < 1:
         raise InvalidSetting(f"trainer.max_epochs={epochs} must be a whole number of at least 1")
+
+
+def _check_precision(config: Mapping[str, Any]) -> None:
+    trainer, optimizer = config["trainer"], config["optimizer"]
+    precision = str(trainer.get("precision"))
+    if "mixed" in precision and trainer.get("gradient_clip_val") and optimizer.get("fused"):
+        raise IncompatibleSettings(
+            f"trainer.precision={precision}: Lightning cannot clip gradients for a fused"
+            " optimizer then; set optimizer.fused=null"
+        )

@@ -3,6 +3,7 @@
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
 from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
+from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.termination import Termination
@@ -15,6 +16,7 @@ from triptych.training.sparse import SparseModule
 from triptych.training.unprofiled import Unprofiled
 
 __all__ = [
+    "EMA",
     "BalancePressure",
     "BestCheckpoint",
     "ClassifierModule",

@@ -1,7 +1,6 @@
 """The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
 import copy
-import sys
 from collections.abc import Callable
 from typing import Any, final
 
@@ -9,27 +8,32 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from triptych.data import ClassificationData
-from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
-from triptych.metrics import labelled_layers, layer_densities
+from triptych.cost import Flops
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.sparse import (
-    ChoosingLinear,
     Fresh,
     LatentRule,
     Rule,
     SparseLinear,
     Start,
+    Static,
     View,
-    fingerprint,
-    measured_speeds,
+    follow,
     move,
     sparse_layers,
 )
+from triptych.training.averages import averages
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.scaling import check_scaling, loss_scale
+from triptych.training.sparse_checks import check_latent, check_start, refuse_difference, seen
+from triptych.training.sparse_speed import told_speeds
+from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
+
+HISTORY = "mask_history"  # in checkpoints
+STEPS = "optimizer_steps"  # in checkpoints: those that really took place
 
 
 @final
@@ -39,6 +43,7 @@ class SparseModule(ClassifierModule):
     Args:
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
+        sparsity: that was asked for, to stand beside the one that was reached.
         start: makes what chooses the first masks from the network and samples; None where they
             are those that the network was built with.
         shared: what every `ClassifierModule` takes.
@@ -49,31 +54,27 @@ class SparseModule(ClassifierModule):
         *,
         rule: Callable[[], Rule],
         fresh: Fresh,
+        sparsity: float,
         start: Callable[[], Start] | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
         self.start = None if start is None else start()
-        self._moved: list[tuple[int, int]] = []
+        moving = not isinstance(self.rule, Static)
+        self.watch = SparseWatch(self.network, sparsity, moving=moving)
+        self._steps = 0
         self._speeds: dict[str, float | None] = {}
+
+    def setup(self, stage: str) -> None:
+        """Counts anew, and refuses averages that cannot follow the masks."""
+        if stage == "fit":
+            self._steps = 0
+            averages(self.trainer)
 
     def on_fit_start(self) -> None:
         """Says what executes each kind of layer, and how fast; before any clock runs."""
-        data = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        if not isinstance(data, ClassificationData):
-            return
-        rows = max(data.batch_size // self.trainer.world_size, 1)
-        layers = labelled_layers(self.network)
-        with self.trainer.precision_plugin.forward_context():
-            speeds = measured_speeds(layers, rows)
-        for layer in layers.values():
-            if isinstance(layer, ChoosingLinear):  # by the clock of one rank, for all of them
-                layer.chosen = self.trainer.strategy.broadcast(layer.chosen)
-        self._speeds = {name: speed.ratio for speed in speeds for name in speed.layers}
-        if self.trainer.is_global_zero:
-            for speed in speeds:
-                print(speed.line(), file=sys.stderr)
+        self._speeds = told_speeds(self.network, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -82,6 +83,7 @@ class SparseModule(ClassifierModule):
                 layer.probe = None
             elif layer.probe is None:
                 layer.start_probe()
+        self.watch.step(len(batch[1]))
         return self.cross_entropy(batch)[0]
 
     def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
@@ -91,14 +93,16 @@ class SparseModule(ClassifierModule):
 
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's masks: a kernel that cannot take it says so now."""
+        self.watch.refuse_empty()
         super().rehearse(x)
         if self.start is not None:
+            check_start(self.rule)
             self.start.rehearse(self.network)
-        self._check_latent()
+        check_latent(self.rule, self.sparse_layers().values())
         layers = copy.deepcopy(list(self.sparse_layers().values()))
         lots = torch.Generator().manual_seed(0)
         views = [
-            View(_seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            View(seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
             for layer in layers
         ]
         for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
@@ -109,8 +113,14 @@ class SparseModule(ClassifierModule):
         """The given recipes; masks change after steps that really took place."""
         recipes: Any = super().configure_optimizers()
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
-        optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
+        check_scaling(self.trainer, optimizer)
+        optimizer.register_step_post_hook(lambda stepped, *_: self._after_step(stepped))
         return recipes
+
+    def on_train_epoch_start(self) -> None:
+        """Counts FLOPs anew."""
+        super().on_train_epoch_start()
+        self.watch.start_epoch()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Adds the rule's own term to gradients that are those of all ranks and micro-batches."""
@@ -120,33 +130,46 @@ class SparseModule(ClassifierModule):
                 if weight.grad is not None:
                     weight.grad += self.rule.pull(weight.detach(), layer.mask)
 
+    def optimizer_zero_grad(
+        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Also of places without a weight: a scaler may have left out the step they were for."""
+        super().optimizer_zero_grad(epoch, batch_idx, optimizer)
+        for layer in self.sparse_layers().values():
+            if layer.probe is not None:
+                layer.probe.grad = None
+
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's means, and the share of weights that its updates moved."""
+        """Logs the epoch's means, and what its updates did to the masks."""
         super().on_train_epoch_end()
-        if self._moved:
-            moved, weights = (sum(part) for part in zip(*self._moved, strict=True))
-            self.log_exactly({"train/sparse/churn": moved / max(weights, 1)})
-        self._moved.clear()
+        self.log_exactly(self.watch.epoch_scalars())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds how many steps took place, and what masks did so far."""
+        checkpoint[STEPS] = self._steps
+        checkpoint[HISTORY] = self.watch.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self._steps = checkpoint.get(STEPS, checkpoint["global_step"])
+        self.watch.load_state_dict(checkpoint.get(HISTORY, {}))
+
+    def training_flops(self) -> Flops:
+        """Step by step: of the masks and the probes that each step had."""
+        return self.watch.flops().times(self.trainer.world_size)
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Nothing to note: density is a property of the weights."""
 
     def panel_scalars(self, split: str) -> dict[str, float]:
-        """Density of each sparse layer and of all of them together."""
-        layers = layer_densities(self.network)
-        alone = {f"density/{row['layer']}": float(row["density"]) for row in layers}
-        nonzeros, size = (sum(int(row[k]) for row in layers) for k in ("nonzeros", "size"))
-        return alone | {"density": nonzeros / size}
+        """Density of each sparse layer, of all of them together, and of the whole net."""
+        return self.watch.scalars()
 
     def panel_tables(self) -> dict[str, Any]:
-        """Of each sparse layer density, non-zeros, size, the kernel that executes it, and its
-        speed at the start of the training as a share of a dense layer's (None: not measured)."""
-        layers = labelled_layers(self.network)
-        rows = layer_densities(self.network)
-        for row in rows:
-            label = str(row["layer"])
-            row |= {"kernel": layers[label].executes, "speed": self._speeds.get(label)}
-        return {"density": rows}
+        """Of each sparse layer density, connections, the kernel that executes it, and its speed
+        at the start of the training as a share of a dense layer's (None: not measured)."""
+        rows = self.watch.table()
+        return {"density": [row | {"speed": self._speeds.get(row["layer"])} for row in rows]}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -158,71 +181,36 @@ class SparseModule(ClassifierModule):
 
     def _is_due(self) -> bool:
         steps = int(self.trainer.estimated_stepping_batches)
-        return self.rule.due(self.global_step + 1, steps)
+        return self.rule.due(self._steps + 1, steps)
+
+    def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        due = self._is_due()
+        self._steps += 1
+        if due:
+            with self.watch.update():
+                self._change_masks(optimizer)
 
     def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
-        if not self._is_due():
-            return
-        step = self.global_step + 1
+        step = self._steps
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         layers = self.sparse_layers()
         views = [self._view(name, layer, step) for name, layer in layers.items()]
         masks = self.rule.update(views, progress)
-        self._refuse_difference(masks, step)
+        refuse_difference(masks, step, self.trainer.strategy)
         for layer, view, new in zip(layers.values(), views, masks, strict=True):
             move(layer, new, optimizer, self.fresh, view.gradient)
-            self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
-
-        self._refuse_collapse(step)
-
-    def _refuse_difference(self, masks: list[Tensor], step: int) -> None:
-        mine = fingerprint(masks)
-        # The smallest complement is that of the largest: one reduction for both.
-        both = torch.stack([mine, ~mine])
-        least, most = self.trainer.strategy.reduce(both, reduce_op="min").tolist()
-        if least != ~most:
-            raise MasksDiffer(
-                f"masks differ between processes after step {step}: rules must draw and decide"
-                " alike on all of them; train with trainer.devices=1"
-            )
-
-    def _refuse_collapse(self, step: int) -> None:
-        for row in layer_densities(self.network):
-            if row["nonzeros"] == 0:
-                raise LayerCollapsed(
-                    f"layer {row['layer']} has no weight left after step {step}: lower"
-                    " model.sparsity, or prune layer by layer with model/rule=pruning"
-                )
-
-    def _check_latent(self) -> None:
-        if isinstance(self.rule, LatentRule) and self.start is not None:
-            raise IncompatibleSettings(
-                "model/rule=sr_ste chooses masks after each step, so none before the first:"
-                " take model/mask=n_of_m"
-            )
-        latent = {layer.latent for layer in self.sparse_layers().values()}
-        if isinstance(self.rule, LatentRule) and False in latent:
-            raise IncompatibleSettings(
-                "model/rule=sr_ste trains weights outside of the masks, which this kernel does"
-                " not keep: take model/kernel=straight_through"
-            )
-        if not isinstance(self.rule, LatentRule) and True in latent:
-            raise IncompatibleSettings(
-                "model/kernel=straight_through trains weights outside of its masks, which only"
-                " model/rule=sr_ste brings back: take that rule, or model/kernel=masked"
-            )
+        for average in averages(self.trainer):
+            follow(average, self)
+        self.watch.refuse_collapse(step)
 
     def _view(self, name: str, layer: SparseLinear, step: int) -> View:
         gradient = None
         if self.rule.needs_gradient:
             # The mean over ranks before any absolute value: means of those are not the same.
-            gradient = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+            scaled = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
+            gradient = scaled / loss_scale(self.trainer)
         generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-        return View(_seen(layer), layer.mask.clone(), gradient, generator)
-
-
-def _seen(layer: SparseLinear) -> Tensor:
-    return layer.weights.detach().clone() if layer.latent else layer.matrix()
+        return View(seen(layer), layer.mask.clone(), gradient, generator)
 
 
 @final

@@ -14,6 +14,7 @@ from triptych.sparse.kernels.choosing import ChoosingLinear, Product
 from triptych.sparse.kernels.csr import CSRLinear
 from triptych.sparse.kernels.kernel import SparseLinear
 from triptych.sparse.kernels.narrow import NarrowLinear, is_rectangle
+from triptych.sparse.kernels.stored import into_inner
 from triptych.types import Cost
 
 LAYOUT, DENSE = "layout", "dense"
@@ -37,6 +38,7 @@ class AutoLinear(ChoosingLinear):
         super().__init__()
         check_block(block)
         self.inner = laid_out(mask, block)
+        self.register_load_state_dict_pre_hook(into_inner)
         self.register_load_state_dict_pre_hook(_take_layout)
 
     @property

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.sparse.kernels.precision import without_autocast
 from triptych.types import Cost
 
 
@@ -33,7 +34,10 @@ class SparseLinear(nn.Module, ABC):
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
         y = self.product(x)
-        return y if self.probe is None else y + F.linear(x.to(self.probe.dtype), self.probe)
+        if self.probe is None:
+            return y
+        with without_autocast(x):  # half of a long sum may be infinite where no weight exists
+            return y + F.linear(x.to(self.probe.dtype), self.probe).to(y.dtype)
 
     @abstractmethod
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:

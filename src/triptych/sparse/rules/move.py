@@ -28,7 +28,7 @@ def squared_gradient_state(name: str, gradient: Float[Tensor, "O D"] | None) -> 
 def move(
     layer: SparseLinear,
     mask: Bool[Tensor, "O D"],
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     fresh: Fresh,
     gradient: Float[Tensor, "O D"] | None,
 ) -> None:
@@ -38,7 +38,7 @@ def move(
     Args:
         layer: gets the mask.
         mask: the new one.
-        optimizer: whose state of the weights moves with them.
+        optimizer: whose state of the weights moves with them; None where none trains the layer.
         fresh: the state of new weights.
         gradient: of all places, for `fresh`.
     """
@@ -50,7 +50,7 @@ def move(
     old = {"": layer.matrix()}
     state = {
         name: value
-        for name, value in optimizer.state[weights].items()
+        for name, value in ({} if optimizer is None else optimizer.state[weights]).items()
         if isinstance(value, Tensor) and value.shape == weights.shape
     }
     old |= {name: layer.spread(value) for name, value in state.items()}
