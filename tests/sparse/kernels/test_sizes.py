@@ -99,9 +99,13 @@ def test_what_fits_no_layer_is_still_refused(name):
         dense(name).load_state_dict({**state, "columns": state["columns"][:-1]})
     with pytest.raises(InvalidSetting, match="of another shape than 4 x 12"):
         layer(name, [[1, 1, 1]]).load_state_dict(state)  # half as many rows
-    other = BlockLinear(torch.ones(8, 12).bool(), block=2)
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        other.load_state_dict(few("block").state_dict())
+
+
+def test_blocks_of_another_width_are_cut_anew():
+    other, theirs = BlockLinear(torch.ones(8, 12).bool(), block=2), few("block")
+    other.load_state_dict(theirs.state_dict())
+    assert torch.equal(other.matrix(), theirs.matrix())
+    assert (other.nonzeros, len(other.columns)) == (32, 8)
 
 
 @pytest.mark.parametrize("stored", ["csr", "block", "narrow"])
