@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from triptych.errors import IncompatibleSettings, LayerCollapsed
-from triptych.sparse import LatentRule, StraightThroughLinear, live_weights
+from triptych.sparse import SRSTE, LatentRule, StraightThroughLinear, live_weights
 from triptych.tracking import config_for_loggers
 from triptych.training import SparseModule
 
@@ -145,6 +145,7 @@ def test_sr_ste_multiplies_with_exactly_two_of_four_and_remembers_all() -> None:
         (["model/kernel=straight_through"], "take that rule, or model/kernel=masked"),
         (["model/rule=sr_ste", "model/kernel=masked"], "take model/kernel=straight_through"),
         (["model/rule=sr_ste", "model/mask=uniform"], "take model/mask=n_of_m"),
+        (["model/rule=sr_ste", "model/mask=snip"], "none before the first: take model/mask=n_of_m"),
         (["model/rule=sr_ste", "model.sparsity=0.8"], "take one of 0.75, 0.5, 0.25"),
     ],
 )
@@ -154,3 +155,10 @@ def test_what_does_not_fit_sr_ste_is_refused_in_one_line(
     with pytest.raises(IncompatibleSettings, match=message) as refused:
         pair(*HALF, *overrides)
     assert "\n" not in str(refused.value)
+
+
+def test_the_groups_of_sr_ste_are_those_of_its_mask() -> None:
+    module, _ = pair(*HALF, "model/rule=sr_ste", "model.mask.pattern.m=8")
+    assert isinstance(module, SparseModule)
+    assert isinstance(module.rule, SRSTE)
+    assert module.rule.m == 8

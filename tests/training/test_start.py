@@ -48,7 +48,7 @@ def test_a_training_keeps_the_chosen_masks_and_all_kernels_take_the_same_path(st
 
 
 @each_start
-@pytest.mark.parametrize("kernel", ["masked", "csr"])
+@pytest.mark.parametrize("kernel", ["masked", "csr", "auto"])
 def test_a_module_built_from_the_settings_alone_takes_the_checkpoint(start, kernel, tmp_path):
     """As eval.py does: without the samples that chose the masks."""
     settings = (f"model/mask={start}", f"model/kernel={kernel}")
@@ -106,9 +106,18 @@ def test_masks_may_move_from_where_they_were_chosen(start):
 
 
 @each_start
-def test_blocks_are_refused_in_one_line_before_there_is_any_data(start):
-    with pytest.raises(IncompatibleSettings, match="model/kernel=block needs a mask of") as caught:
-        pair("model=sparse", f"model/mask={start}", "model/kernel=block")
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        ("block", "model/kernel=block needs a mask of whole blocks"),
+        ("narrow", "model/kernel=narrow needs a mask of whole rows"),
+        ("semi_structured", "model/kernel=semi_structured needs at most two weights"),
+        ("straight_through", "model/kernel=straight_through trains weights outside of its masks"),
+    ],
+)
+def test_other_kernels_are_refused_in_one_line_before_there_is_any_data(start, kernel, words):
+    with pytest.raises(IncompatibleSettings, match=words) as caught:
+        pair("model=sparse", f"model/mask={start}", f"model/kernel={kernel}")
     assert "\n" not in str(caught.value)
 
 

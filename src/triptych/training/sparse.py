@@ -27,7 +27,7 @@ from triptych.sparse import (
 from triptych.training.averages import averages
 from triptych.training.module import Batch, ClassifierModule
 from triptych.training.scaling import check_scaling, loss_scale
-from triptych.training.sparse_checks import check_latent, refuse_difference, seen
+from triptych.training.sparse_checks import check_latent, check_start, refuse_difference, seen
 from triptych.training.sparse_speed import told_speeds
 from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
@@ -96,6 +96,7 @@ class SparseModule(ClassifierModule):
         self.watch.refuse_empty()
         super().rehearse(x)
         if self.start is not None:
+            check_start(self.rule)
             self.start.rehearse(self.network)
         check_latent(self.rule, self.sparse_layers().values())
         layers = copy.deepcopy(list(self.sparse_layers().values()))

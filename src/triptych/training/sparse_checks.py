@@ -30,6 +30,19 @@ def check_latent(rule: Rule, layers: Iterable[SparseLinear]) -> None:
         )
 
 
+def check_start(rule: Rule) -> None:
+    """Refuses first masks that the rule's groups of weights would not fit.
+
+    Raises:
+        IncompatibleSettings: naming the remedy.
+    """
+    if isinstance(rule, LatentRule):
+        raise IncompatibleSettings(
+            "model/rule=sr_ste chooses masks after each step, so none before the first:"
+            " take model/mask=n_of_m"
+        )
+
+
 def refuse_difference(masks: Sequence[Bool[Tensor, "_ _"]], step: int, strategy: Strategy) -> None:
     """Compares the next masks of all processes.
 

@@ -8,9 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
-from triptych.sparse import BlockLinear, CSRLinear, MaskedLinear, SparseLinear
+from triptych.sparse import (
+    AutoLinear,
+    BlockLinear,
+    CSRLinear,
+    MaskedLinear,
+    NarrowLinear,
+    SparseLinear,
+)
 
-KERNELS = {"masked": MaskedLinear, "csr": CSRLinear, "block": partial(BlockLinear, block=4)}
+KERNELS = {
+    "masked": MaskedLinear,
+    "csr": CSRLinear,
+    "block": partial(BlockLinear, block=4),
+    "narrow": NarrowLinear,
+    "auto": partial(AutoLinear, block=4),
+}
+FEW = {"narrow": [[0, 1, 1], [0, 0, 0]], "auto": [[0, 1, 0], [1, 0, 0]]}
 each_kernel = pytest.mark.parametrize("name", KERNELS)
 
 
@@ -20,7 +34,7 @@ def layer(name: str, blocks: list[list[int]]) -> SparseLinear:
 
 def few(name: str) -> SparseLinear:
     torch.manual_seed(1)
-    return layer(name, [[0, 1, 0], [1, 0, 0]])
+    return layer(name, FEW.get(name, [[0, 1, 0], [1, 0, 0]]))
 
 
 def dense(name: str) -> SparseLinear:
@@ -63,7 +77,7 @@ def test_a_copy_that_takes_another_number_leaves_its_original_alone(name):
     assert_same(original, before)
 
 
-@each_kernel
+@pytest.mark.parametrize("name", sorted(KERNELS.keys() - {"auto"}))
 def test_the_parameter_stays_the_one_that_an_optimizer_has(name):
     ours, theirs = dense(name), few(name)
     parameter = ours.weights
@@ -83,5 +97,32 @@ def test_what_fits_no_layer_is_still_refused(name):
         dense(name).load_state_dict({k: v for k, v in state.items() if k != "values"})
     with pytest.raises(RuntimeError, match="size mismatch"):
         dense(name).load_state_dict({**state, "columns": state["columns"][:-1]})
-    with pytest.raises(InvalidSetting, match="another shape than 4 x 12"):
+    with pytest.raises(InvalidSetting, match="of another shape than 4 x 12"):
         layer(name, [[1, 1, 1]]).load_state_dict(state)  # half as many rows
+
+
+def test_blocks_of_another_width_are_cut_anew():
+    other, theirs = BlockLinear(torch.ones(8, 12).bool(), block=2), few("block")
+    other.load_state_dict(theirs.state_dict())
+    assert torch.equal(other.matrix(), theirs.matrix())
+    assert (other.nonzeros, len(other.columns)) == (32, 8)
+
+
+@pytest.mark.parametrize("stored", ["csr", "block", "narrow"])
+@pytest.mark.parametrize("built", ["csr", "block", "narrow"])
+def test_auto_takes_the_stored_layout(stored, built):
+    masks = {
+        "csr": torch.eye(12).bool()[:8],
+        "block": torch.tensor([[0, 1, 0], [1, 0, 0]]).bool().kron(torch.ones(4, 4).bool()),
+        "narrow": torch.tensor([[0, 1, 1], [0, 0, 0]]).bool().kron(torch.ones(4, 4).bool()),
+    }
+    theirs, ours = (AutoLinear(masks[kind], block=4) for kind in (stored, built))
+    assert (theirs.inner.executes, ours.inner.executes) == (stored, built)
+    random = torch.get_rng_state()
+    ours.eval().load_state_dict(theirs.state_dict())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not ours.inner.training
+    assert ours.inner.executes == stored
+    ours.chosen = theirs.chosen = {}
+    for mine, other in zip(outcome(ours.inner), outcome(theirs.inner), strict=True):
+        assert torch.equal(mine, other)

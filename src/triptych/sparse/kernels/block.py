@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.sparse.kernels.kernel import drawn
-from triptych.sparse.kernels.sizes import take_stored_sizes
+from triptych.sparse.kernels.sizes import StoredSizes
 from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
@@ -51,7 +51,7 @@ class BlockLinear(Stored):
         self.values, self.bias = nn.Parameter(parts["values"]), nn.Parameter(bias)
         self.register_buffer("columns", parts["columns"])
         self.register_buffer("starts", parts["starts"])
-        take_stored_sizes(self, "values", "columns")
+        self.register_load_state_dict_pre_hook(StoredSizes(("columns",), (block, block)))
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""

@@ -13,7 +13,7 @@ from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import drawn
 from triptych.sparse.kernels.precision import without_autocast
 from triptych.sparse.kernels.rows import Rows, row_of_each, rows_of, scattered_rows
-from triptych.sparse.kernels.sizes import take_stored_sizes
+from triptych.sparse.kernels.sizes import StoredSizes
 from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
@@ -55,7 +55,7 @@ class CSRLinear(Stored):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
-        take_stored_sizes(self, "values", "columns")
+        self.register_load_state_dict_pre_hook(StoredSizes(("columns",)))
         self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.sizes import StoredSizes
 from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
@@ -39,6 +40,7 @@ class NarrowLinear(Stored):
         self.register_buffer("rows", parts["rows"])
         self.register_buffer("columns", parts["columns"])
         self.values, self.bias = nn.Parameter(parts["values"]), nn.Parameter(bias)
+        self.register_load_state_dict_pre_hook(StoredSizes(("rows", "columns")))
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""

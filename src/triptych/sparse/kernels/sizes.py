@@ -1,41 +1,40 @@
 """Layers that take a state dict with another number of weights than they were built with."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 from torch import nn
 
 
-def take_stored_sizes(layer: nn.Module, parameter: str, buffer: str) -> None:
-    """From now on, before `layer` loads a state dict, it takes on the number of weights in there.
+@final
+@dataclass(frozen=True)
+class StoredSizes:
+    """A hook that, before a layer loads a state dict, gives it the number of weights in there.
 
-    Masks that were chosen from samples, or that a rule changed, are not those that a configuration
-    builds; the checkpoint alone knows how many weights they left in each layer.
+    Masks that were chosen from samples are not those that a configuration builds; the checkpoint
+    alone knows how many weights they left in each layer.
 
-    Args:
-        layer: whose lengths are those of the two that follow, in their first dimension.
-        parameter: the name of its values.
-        buffer: the name of the places of the values.
+    Attributes:
+        places: names of the buffers that say where the layer's `values` are; their lengths are the
+            first sizes of `values`.
+        rest: the other sizes.
     """
-    layer.register_load_state_dict_pre_hook(partial(_resize, parameter, buffer))
 
+    places: tuple[str, ...]
+    rest: tuple[int, ...] = ()
 
-def _resize(
-    parameter: str,
-    buffer: str,
-    module: nn.Module,
-    state: Mapping[str, Any],
-    prefix: str,
-    *_: Any,
-) -> None:
-    places, values = state.get(prefix + buffer), state.get(prefix + parameter)
-    own = module.get_parameter(parameter)
-    # Whatever else is wrong, torch names when it loads.
-    if places is None or values is None or len(places) != len(values):
-        return
-    if len(values) != len(own) and values.shape[1:] == own.shape[1:]:
-        own.data = own.data.new_empty(values.shape)  # the parameter that an optimizer may hold
-        own.grad = None
-        old = module.get_buffer(buffer)
-        module.register_buffer(buffer, old.new_empty(places.shape))
+    def __call__(self, layer: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
+        """Only if values and places fit each other; whatever is wrong, torch says as it loads."""
+        names = ("values", *self.places)
+        if any(prefix + name not in state for name in names):
+            return
+        stored = {name: state[prefix + name] for name in names}
+        shape = (*(len(stored[name]) for name in self.places), *self.rest)
+        values = layer.get_parameter("values")
+        if stored["values"].shape != shape or values.shape == shape:
+            return
+        values.data = values.data.new_empty(shape)  # an optimizer may hold this parameter
+        values.grad = None
+        for name in self.places:
+            layer.register_buffer(name, layer.get_buffer(name).new_empty(len(stored[name])))
