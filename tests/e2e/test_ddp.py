@@ -16,7 +16,7 @@ EXACT = ("trainer.devices=1,2", "model.dropout=0", "+trainer.precision=64-true")
 HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "+trainer.accumulate_grad_batches=2")
 GRIDS = {
     "plain": ("model=ffn",),
-    "moving": ("model=sparse", "model/rule=rigl", "model.rule.every=2"),
+    "moving": ("model=sparse", "model/mask=snip", "model/rule=rigl", "model.rule.every=2"),
     "routed": ("model=moe", "model/router=bias_topk", *HEAVY),
 }
 NOT_COMPARED = ("time/",)

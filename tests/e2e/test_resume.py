@@ -17,8 +17,14 @@ SETTINGS = (
 )
 # No patience and a threshold that no epoch reaches: the rate falls after every epoch but one.
 PLATEAU = ("model=ffn,sparse,moe", "scheduler=plateau", "scheduler.patience=0")
-# Masks move before and after the resumption.
-RIGL = ("model=sparse", "model/rule=rigl", "model/kernel=csr", "model.rule.every=3")
+# Masks are chosen from samples, and move before and after the resumption.
+RIGL = (
+    "model=sparse",
+    "model/mask=snip",
+    "model/rule=rigl",
+    "model/kernel=csr",
+    "model.rule.every=3",
+)
 GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": ("model=moe",), "rigl": RIGL}
 CASES = [("plateau", 0), ("plateau", 1), ("plateau", 2), ("cosine", 0), ("rigl", 0)]
 NAMES = ["ffn-plateau", "sparse-plateau", "moe-plateau", "moe-cosine", "sparse-rigl"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from triptych.config import register
-from triptych.errors import InvalidSetting, TrainingDiverged
+from triptych.errors import InvalidSetting, LayerCollapsed, MasksDiffer, TrainingDiverged
 from triptych.launch.explain import explain
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -21,7 +21,7 @@ def raised(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
-@pytest.mark.parametrize("kind", [InvalidSetting, TrainingDiverged])
+@pytest.mark.parametrize("kind", [InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer])
 def test_our_own_errors_speak_for_themselves_however_deep(kind: type[Exception]) -> None:
     deep = raised(RuntimeError("wrapped"), raised(ValueError("again"), kind("top_k is 9")))
     assert explain(deep, CONF) == "top_k is 9"

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from triptych.errors import InvalidSetting
+from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.run.checks import check
 
-from ..composed import composed
+from ..composed import CONF, composed
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +95,20 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(
     with pytest.raises(InvalidSetting, match="not a readable checkpoint") as caught:
         check({**config, "ckpt_path": str(tmp_path / "a.ckpt")})
     assert "\n" not in str(caught.value)
+
+
+MASKS = CONF / "model" / "mask"
+
+
+@pytest.mark.parametrize("mask", sorted(path.stem for path in MASKS.glob("*.yaml")))
+def test_masks_that_are_chosen_and_a_rule_that_has_first_masks_of_its_own_are_refused(
+    mask: str,
+) -> None:
+    model = composed("model=sparse", f"model/mask={mask}", "model/rule=pruning")
+    if "start" not in model["model"]["mask"]:
+        check(model)
+        return
+    with pytest.raises(IncompatibleSettings, match=r"model\.rule\.initial=0\.0") as caught:
+        check(model)
+    assert "\n" not in str(caught.value)
+    check(composed("model=sparse", f"model/mask={mask}", "model/rule=rigl"))

@@ -73,37 +73,45 @@ PAIRS = {
     "narrow": ("model/mask=neurons",),
     "semi_structured": ("model/mask=two_four", "model.sparsity=0.5"),
     "auto": ("model/mask=erdos_renyi",),
+    "straight_through": ("model/rule=sr_ste", "model.sparsity=0.5"),
 }
-"""A mask that each kernel takes."""
+"""What each kernel goes with."""
 
 
 def test_every_kernel_is_trained():
     assert PAIRS.keys() == {file.stem for file in (CONF / "model" / "kernel").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("backbone", ["residual", "notebook"])
+BACKBONES = pytest.mark.parametrize("backbone", ["residual", "notebook"])
+
+
+@BACKBONES
 @pytest.mark.parametrize("kernel", PAIRS)
-def test_a_run_says_what_executes_and_how_fast_and_trains_as_the_reference_does(
-    kernel, backbone, capsys
-):
-    weights = []
-    for which in ("masked", kernel):
-        choice = ("model=sparse", f"model/backbone={backbone}", f"model/kernel={which}")
-        settings = {"max_epochs": 2, "precision": "64-true"}
-        module, data, runner = fit(*choice, *PAIRS[kernel], **settings)
-        weights.append({name: layer.matrix() for name, layer in module.sparse_layers().items()})
-    for name, wanted in weights[0].items():
-        torch.testing.assert_close(weights[1][name], wanted, rtol=1e-6, atol=1e-8)
+def test_a_run_says_what_executes_and_how_fast(kernel, backbone, capsys):
+    choice = ("model=sparse", f"model/backbone={backbone}", f"model/kernel={kernel}")
+    module, data, runner = fit(*choice, *PAIRS[kernel])
     lines = capsys.readouterr().err.splitlines()
+    assert all(f": {kernel}" in line for line in lines)
     assert all(line.endswith("of dense speed (forward + backward, 16 rows)") for line in lines)
-    said = [line for line in lines if f": {kernel}" in line]
-    assert {line.split(",")[1] for line in said} == {
+    assert {line.split(",")[1] for line in lines} == {
         f" {d_out} x {d_in}" for d_out, d_in in (s.shape for s in module.sparse_layers().values())
     }
     runner.test(module, data, verbose=False)
     for row in module.tables()["density"]:
         assert row["kernel"].startswith(kernel)
         assert 0 < row["speed"] < math.inf
+
+
+@BACKBONES
+@pytest.mark.parametrize("kernel", sorted(PAIRS.keys() - {"masked", "straight_through"}))
+def test_a_whole_run_is_that_of_the_masked_kernel(kernel, backbone):
+    nets = []
+    for which in ("masked", kernel):
+        choice = ("model=sparse", f"model/backbone={backbone}", f"model/kernel={which}")
+        module, _, _ = fit(*choice, *PAIRS[kernel], max_epochs=2, precision="64-true")
+        nets.append(module.sparse_layers())
+    for name, reference in nets[0].items():
+        torch.testing.assert_close(nets[1][name].matrix(), reference.matrix(), rtol=1e-6, atol=1e-8)
 
 
 def test_a_table_without_a_training_has_no_speed():

@@ -87,7 +87,8 @@ class SparsePanel(Panel):
         d_hidden: F.
         dropout: probability.
         sparsity: share of weights left out of each sparse layer, in [0, 1).
-        pattern: draws the masks of all sparse layers of a block or net.
+        pattern: draws the masks of all sparse layers of a block or net; all of it where a start
+            chooses them later.
         kernel: makes a layer from a mask.
         seed: of the run; each layer's mask has its own stream.
     """

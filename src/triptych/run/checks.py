@@ -15,20 +15,21 @@ from triptych.run.checkpoint import check_resumable
 
 PANELS = ("ffn", "sparse", "moe")
 WHOLE = {
-    "model": ("top_k", "num_experts", "d_hidden"),
+    "model": ("top_k", "num_experts", "d_hidden", "block", "blocks", "rank"),
     "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
 }
 """Settings that count something."""
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Looks at knobs, devices, epochs and the checkpoint to resume from.
+    """Looks at knobs, masks, devices, epochs and the checkpoint to resume from.
 
     Raises:
         InvalidSetting: naming the key, the value and the remedy.
     """
     _check_whole(config)
     _check_knobs(config["model"])
+    _check_start(config["model"])
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
     _check_precision(config)
@@ -86,6 +87,15 @@ def _check_knobs(model: Mapping[str, Any]) -> None:
     for key in ("lr", "clip"):
         if not model[key] > 0:
             raise InvalidSetting(f"model.{key}={model[key]} must be greater than 0")
+
+
+def _check_start(model: Mapping[str, Any]) -> None:
+    if "start" in model.get("mask", {}) and "initial" in model.get("rule", {}):
+        raise IncompatibleSettings(
+            f"model/rule begins with model.rule.initial={model['rule']['initial']}, but this"
+            " model/mask chooses masks for model.sparsity: take model/mask=uniform, or"
+            " model/rule=static"
+        )
 
 
 def check_accelerator(key: str, accelerator: str, remedy: str) -> None:

@@ -19,9 +19,15 @@ from triptych.sparse.kernels.straight_through import StraightThroughLinear
 from triptych.sparse.patterns.block import block_masks
 from triptych.sparse.patterns.erdos_renyi import erdos_renyi_densities, erdos_renyi_masks
 from triptych.sparse.patterns.fan_in import constant_fan_in_masks, n_of_m_masks
+from triptych.sparse.patterns.full import full_masks
 from triptych.sparse.patterns.neurons import neurons_masks
 from triptych.sparse.patterns.two_four import two_four_masks
-from triptych.sparse.patterns.uniform import Pattern, live_weights, uniform_mask, uniform_masks
+from triptych.sparse.patterns.uniform import (
+    Pattern,
+    live_weights,
+    uniform_mask,
+    uniform_masks,
+)
 from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.fingerprint import fingerprint
 from triptych.sparse.rules.follow import follow
@@ -32,11 +38,16 @@ from triptych.sparse.rules.rule import LatentRule, Periodic, Rule, Static, View
 from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
 from triptych.sparse.rules.sr_ste import SRSTE
 from triptych.sparse.speed import Speed, measured_speeds
+from triptych.sparse.start.grasp import GraSP
+from triptych.sparse.start.snip import SNIP
+from triptych.sparse.start.start import Start
+from triptych.sparse.start.synflow import SynFlow
 from triptych.sparse.structured.monarch import MonarchLinear
 from triptych.sparse.structured.multiplicative import MultiplicativeDense
 
 __all__ = [
     "SET",
+    "SNIP",
     "SRSTE",
     "AutoLinear",
     "BlockLinear",
@@ -46,6 +57,7 @@ __all__ = [
     "ControllerFFN",
     "Fresh",
     "GraNet",
+    "GraSP",
     "LatentRule",
     "MaskedLinear",
     "MonarchLinear",
@@ -59,8 +71,10 @@ __all__ = [
     "SemiStructuredLinear",
     "SparseLinear",
     "Speed",
+    "Start",
     "Static",
     "StraightThroughLinear",
+    "SynFlow",
     "View",
     "block_masks",
     "chosen_product",
@@ -73,6 +87,7 @@ __all__ = [
     "erdos_renyi_masks",
     "fingerprint",
     "follow",
+    "full_masks",
     "linear",
     "live_weights",
     "measured_speeds",

@@ -93,6 +93,14 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
+    def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        """What a panel does to its network before a training: once, before there is a trainer, and
+        before a checkpoint is loaded to resume from. Here nothing.
+
+        Args:
+            samples: the training split: signals (N, D) and classes (N). Equal on all ranks.
+        """
+
     def rehearse(self, x: Tensor) -> None:
         """Goes through what a training step does with signals (B, D), without a trainer and for
         nothing: parts that cannot work together raise what they would raise in the first step."""

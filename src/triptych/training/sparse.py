@@ -7,11 +7,12 @@ from typing import Any, final
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from triptych.data import ClassificationData
 from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
 from triptych.metrics import labelled_layers, layer_densities
+from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.sparse import (
@@ -20,6 +21,7 @@ from triptych.sparse import (
     LatentRule,
     Rule,
     SparseLinear,
+    Start,
     View,
     fingerprint,
     follow,
@@ -43,12 +45,22 @@ class SparseModule(ClassifierModule):
     Args:
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
+        start: makes what chooses the first masks from the network and samples; None where they
+            are those that the network was built with.
         shared: what every `ClassifierModule` takes.
     """
 
-    def __init__(self, *, rule: Callable[[], Rule], fresh: Fresh, **shared: Any) -> None:
+    def __init__(
+        self,
+        *,
+        rule: Callable[[], Rule],
+        fresh: Fresh,
+        start: Callable[[], Start] | None = None,
+        **shared: Any,
+    ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
+        self.start = None if start is None else start()
         self._moved: list[tuple[int, int]] = []
         self._steps = 0
         self._speeds: dict[str, float | None] = {}
@@ -85,9 +97,16 @@ class SparseModule(ClassifierModule):
                 layer.start_probe()
         return self.cross_entropy(batch)[0]
 
+    def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        """Lets the start choose the masks."""
+        if self.start is not None:
+            self.start.begin(_Logits(self.network), *samples())
+
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's masks: a kernel that cannot take it says so now."""
         super().rehearse(x)
+        if self.start is not None:
+            self.start.rehearse(self.network)
         self._check_latent()
         layers = copy.deepcopy(list(self.sparse_layers().values()))
         lots = torch.Generator().manual_seed(0)
@@ -205,7 +224,7 @@ class SparseModule(ClassifierModule):
             if row["nonzeros"] == 0:
                 raise LayerCollapsed(
                     f"layer {row['layer']} has no weight left after step {step}: lower"
-                    " model.sparsity, or take model/rule=rigl, by which layers keep their number"
+                    " model.sparsity, or prune layer by layer with model/rule=pruning"
                 )
 
     def _check_latent(self) -> None:
@@ -233,3 +252,16 @@ class SparseModule(ClassifierModule):
 
 def _seen(layer: SparseLinear) -> Tensor:
     return layer.weights.detach().clone() if layer.latent else layer.matrix()
+
+
+@final
+class _Logits(nn.Module):
+    """A classifier without its routing."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D) -> (B, C)."""
+        return self.network(x)[0]

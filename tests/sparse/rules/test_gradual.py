@@ -112,9 +112,9 @@ def test_the_last_update_is_there_whatever_the_numbers_and_completes_the_change(
 
 
 def test_an_end_that_rounding_puts_a_little_later_is_reached_in_time():
-    """0.7 * 10 is 7.000000000000001."""
-    rule = Pruning(every=1, until=0.7, initial=0.0, final=0.5)
-    assert [step for step in range(1, 11) if rule.due(step, 10)] == list(range(1, 8))
+    """0.55 * 100 is 55.00000000000001."""
+    rule = Pruning(every=5, until=0.55, initial=0.0, final=0.5)
+    assert [step for step in range(1, 101) if rule.due(step, 100)] == list(range(5, 56, 5))
 
 
 @pytest.mark.parametrize("rule", [Pruning, lambda **s: GraNet(drop=0.3, **s)])

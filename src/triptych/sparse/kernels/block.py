@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.stored import take_stored_sizes
 from triptych.types import Cost
 
 
@@ -56,6 +57,7 @@ class BlockLinear(SparseLinear):
         starts[1:] = live.sum(dim=1).cumsum(0)
         self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
         self.register_buffer("starts", starts)
+        take_stored_sizes(self, "values", "columns")
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import SparseLinear, drawn
 from triptych.sparse.kernels.precision import without_autocast
+from triptych.sparse.kernels.stored import take_stored_sizes
 from triptych.types import Cost
 
 TILE = 64  # samples at a time: their inputs stay in the cache while all rows pass over them
@@ -74,6 +75,7 @@ class CSRLinear(SparseLinear):
         for name in ("t_rows", "t_starts", "t_order"):
             self.register_buffer(name, torch.empty(0, dtype=torch.int32), persistent=False)
         self._transpose()
+        take_stored_sizes(self, "values", "columns")
         self.register_load_state_dict_post_hook(_transpose_again)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
@@ -148,6 +150,10 @@ class CSRLinear(SparseLinear):
     def _row_of_each(self) -> Tensor:
         return torch.repeat_interleave(self.starts.diff(), output_size=self.nonzeros)
 
+    def _loaded(self) -> None:
+        if int(self.starts[-1]) == len(self.columns):  # else torch is about to say what is wrong
+            self._transpose()
+
     def _transpose(self) -> None:
         rows, device = self._row_of_each(), self.columns.device
         order = torch.argsort(self.columns, stable=True)
@@ -157,7 +163,7 @@ class CSRLinear(SparseLinear):
 
 
 def _transpose_again(layer: CSRLinear, _: object) -> None:
-    layer._transpose()
+    layer._loaded()
 
 
 class _Product(torch.autograd.Function):

@@ -53,5 +53,5 @@ class Gradual(Rule, ABC):
         return cubic(self.initial, self.final, progress)
 
     def _end(self, steps: int) -> int:
-        updates = math.ceil(self.until * steps / self.every - 1e-9)  # 0.7 * 10 is a little over 7
+        updates = math.ceil(self.until * steps / self.every - 1e-9)  # 0.55 * 100 is over 55
         return min(updates * self.every, steps)

@@ -6,7 +6,7 @@ import torch
 from triptych.sparse.kernels.auto import LAYOUT
 
 from ..processes import together
-from .auto_ranks import trained
+from .kernel_ranks import trained
 
 pytestmark = pytest.mark.slow
 
