@@ -10,7 +10,6 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from triptych.data import ClassificationData
-from triptych.errors import IncompatibleSettings, LayerCollapsed, MasksDiffer
 from triptych.metrics import labelled_layers, layer_densities
 from triptych.models import Classifier
 from triptych.moe import Routing
@@ -23,13 +22,13 @@ from triptych.sparse import (
     SparseLinear,
     Start,
     View,
-    fingerprint,
     follow,
     measured_speeds,
     move,
     sparse_layers,
 )
 from triptych.training.averages import averages
+from triptych.training.mask_checks import check_latent, refuse_collapse, refuse_difference
 from triptych.training.module import Batch, ClassifierModule
 from triptych.training.scaling import check_scaling, loss_scale
 from triptych.types import Cost
@@ -107,7 +106,7 @@ class SparseModule(ClassifierModule):
         super().rehearse(x)
         if self.start is not None:
             self.start.rehearse(self.network)
-        self._check_latent()
+        check_latent(self.rule, self.sparse_layers().values())
         layers = copy.deepcopy(list(self.sparse_layers().values()))
         lots = torch.Generator().manual_seed(0)
         views = [
@@ -200,45 +199,13 @@ class SparseModule(ClassifierModule):
         layers = self.sparse_layers()
         views = [self._view(name, layer, step) for name, layer in layers.items()]
         masks = self.rule.update(views, progress)
-        self._refuse_difference(masks, step)
+        refuse_difference(self.trainer, masks, step)
         for layer, view, new in zip(layers.values(), views, masks, strict=True):
             move(layer, new, optimizer, self.fresh, view.gradient)
             self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
         for average in averages(self.trainer):
             follow(average, self)
-        self._refuse_collapse(step)
-
-    def _refuse_difference(self, masks: list[Tensor], step: int) -> None:
-        mine = fingerprint(masks)
-        # The smallest complement is that of the largest: one reduction for both.
-        both = torch.stack([mine, ~mine])
-        least, most = self.trainer.strategy.reduce(both, reduce_op="min").tolist()
-        if least != ~most:
-            raise MasksDiffer(
-                f"masks differ between processes after step {step}: rules must draw and decide"
-                " alike on all of them; train with trainer.devices=1"
-            )
-
-    def _refuse_collapse(self, step: int) -> None:
-        for row in layer_densities(self.network):
-            if row["nonzeros"] == 0:
-                raise LayerCollapsed(
-                    f"layer {row['layer']} has no weight left after step {step}: lower"
-                    " model.sparsity, or prune layer by layer with model/rule=pruning"
-                )
-
-    def _check_latent(self) -> None:
-        latent = {layer.latent for layer in self.sparse_layers().values()}
-        if isinstance(self.rule, LatentRule) and False in latent:
-            raise IncompatibleSettings(
-                "model/rule=sr_ste trains weights outside of the masks, which this kernel does"
-                " not keep: take model/kernel=straight_through"
-            )
-        if not isinstance(self.rule, LatentRule) and True in latent:
-            raise IncompatibleSettings(
-                "model/kernel=straight_through trains weights outside of its masks, which only"
-                " model/rule=sr_ste brings back: take that rule, or model/kernel=masked"
-            )
+        refuse_collapse(self.network, step)
 
     def _view(self, name: str, layer: SparseLinear, step: int) -> View:
         gradient = None
