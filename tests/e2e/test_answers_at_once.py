@@ -35,8 +35,9 @@ def watched(shared: Commands) -> Path:
         (["train.py", "--cfg", "job"], "seed: 0"),
         (["eval.py", "--help"], "ckpt_path: null"),
         (["scripts/report.py", "--help"], "run or sweep folder"),
+        (["scripts/export.py", "--help"], "format: null"),
     ],
-    ids=["train help", "train config", "eval help", "report help"],
+    ids=["train help", "train config", "eval help", "report help", "export help"],
 )
 def test_help_and_configuration_need_no_heavy_import(
     commands: Commands, watched: Path, typed: list[str], shown: str

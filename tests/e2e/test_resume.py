@@ -80,6 +80,7 @@ def last(sweep: Outcome, job: int) -> dict[str, Any]:
 
 
 def curve(sweep: Outcome, job: int) -> pd.DataFrame:
-    """The metrics of a run but for times, and for churn: just after a resume there is none."""
+    """The metrics of a run but for times, and for the churn of routes: just after a resume there
+    is none."""
     table = pd.read_csv(Path(sweep.folder, str(job), "metrics.csv"))
-    return table.drop(columns=["time/train_s", *table.filter(like="/churn")])
+    return table.drop(columns=[*table.filter(like="time/"), *table.filter(regex="moe/.*/churn")])

@@ -189,3 +189,26 @@ def test_eval_refuses_a_checkpoint_of_another_program(prompt: Prompt) -> None:
     torch.save({"state_dict": {}}, prompt.place / "x.ckpt")
     answer = prompt.type("eval.py", "ckpt_path=x.ckpt")
     assert answer.error == "ckpt_path=x.ckpt: no configuration inside, not made by train.py"
+
+
+def test_eval_refuses_a_sparse_net_without_its_masks(prompt: Prompt) -> None:
+    """Through ckpt_path= of train.py too: both name the layer, in one line."""
+    tiny = ("model=sparse", "debug=fast", "trainer.max_epochs=1", "logger=none")
+    assert prompt.type("train.py", *tiny, "hydra.run.dir=run").code == 0
+    content = torch.load(prompt.place / "run/checkpoints/best.ckpt", weights_only=True)
+    kept = {k: v for k, v in content["state_dict"].items() if not k.endswith(".live")}
+    torch.save(content | {"state_dict": kept}, prompt.place / "x.ckpt")
+    told = "network.blocks.block_0.net.chain.0: a sparse layer needs its mask"
+    answer = prompt.type("eval.py", "ckpt_path=x.ckpt")
+    assert answer.code == 1
+    assert answer.error.startswith(f"ckpt_path=x.ckpt: {told}")
+    assert len(answer.err.splitlines()) == 1
+    answer = prompt.type("train.py", *tiny, "hydra.run.dir=again", "ckpt_path=x.ckpt")
+    assert answer.code == 1
+    assert answer.error.startswith(told)
+    assert "Traceback" not in answer.err
+    rest = {k: v for k, v in content["state_dict"].items() if k != "network.head.bias"}
+    torch.save(content | {"state_dict": rest}, prompt.place / "x.ckpt")
+    answer = prompt.type("eval.py", "ckpt_path=x.ckpt")
+    assert "the weights are not of the net that its configuration describes" in answer.error
+    assert "network.head.bias" in answer.error

@@ -36,6 +36,19 @@ def test_the_final_validation_accuracy_stands_beside_the_best_but_not_in_the_ter
     assert len(terminal_table(summary).columns) == 7
 
 
+def test_milliseconds_of_a_step_are_those_of_the_last_epoch(write_run, fake, tmp_path):
+    for seed, step_ms in enumerate((2.0, 4.0)):
+        write_run(fake("ffn", seed, 0.9, metrics={"final": {"time/step_ms": step_ms}}))
+    summary = summarise(load_runs([tmp_path]))
+    assert summary.iloc[0]["step_ms"] == 3.0
+    assert markdown_table(summary).splitlines()[2].endswith("| 3 |")
+
+
+def test_a_number_that_json_could_not_hold_is_a_dash(write_run, fake, tmp_path):
+    write_run(fake("ffn", 0, 0.9, metrics={"final": {"time/step_ms": math.nan}}))
+    assert markdown_table(summarise(load_runs([tmp_path]))).splitlines()[2].endswith("| - |")
+
+
 def test_one_run_has_no_sd(write_run, fake, tmp_path):
     write_run(fake("moe", 0, 0.9))
     summary = summarise(load_runs([tmp_path]))

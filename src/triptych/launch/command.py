@@ -47,7 +47,7 @@ def command(job: Callable[..., object]) -> int:
         code = 1
         error = stop.__cause__ or stop if isinstance(stop, Stopped) else stop
         folder = stop.folder if isinstance(stop, Stopped) else None
-        line = explain(error, Path(os.environ[ENTRY]).parent / "conf", folder)
+        line = explain(error, _conf(Path(os.environ[ENTRY])), folder)
         if line is None or wants_traceback:
             traceback.print_exception(error)
             line = line or f"{type(error).__name__}: {error}"
@@ -58,6 +58,12 @@ def command(job: Callable[..., object]) -> int:
     for folder in SweepCallback.started:
         code = max(code, _finish(folder))
     return code
+
+
+def _conf(entry: Path) -> Path:
+    """The configuration of an entry script, which stands beside it or beside its folder."""
+    beside = entry.parent / "conf"
+    return beside if beside.is_dir() else entry.parents[1] / "conf"
 
 
 def _finish(folder: Path) -> int:

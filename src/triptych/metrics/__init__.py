@@ -3,7 +3,9 @@
 from triptych.metrics.choice import ChoiceMetrics
 from triptych.metrics.churn import RoutingChurn
 from triptych.metrics.classification import ClassificationMetrics, LossAccuracy
-from triptych.metrics.density import labelled_layers, layer_densities
+from triptych.metrics.connections import connections, followers
+from triptych.metrics.density import density_of_all_parameters, labelled_layers, layer_densities
+from triptych.metrics.explored import MaskHistory
 from triptych.metrics.load import dead_experts, drop_rate, gini, max_load, normalised_entropy
 from triptych.metrics.routing import RoutingMetrics
 from triptych.metrics.specialisation import normalised_mutual_information
@@ -14,10 +16,14 @@ __all__ = [
     "ClassificationMetrics",
     "LoadTally",
     "LossAccuracy",
+    "MaskHistory",
     "RoutingChurn",
     "RoutingMetrics",
+    "connections",
     "dead_experts",
+    "density_of_all_parameters",
     "drop_rate",
+    "followers",
     "gini",
     "labelled_layers",
     "layer_densities",

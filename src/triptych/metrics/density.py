@@ -34,3 +34,13 @@ def layer_densities(net: nn.Module) -> list[dict[str, str | int | float]]:
         }
         for label, layer in labelled_layers(net).items()
     ]
+
+
+def density_of_all_parameters(net: nn.Module) -> float:
+    """Existing weights and all other parameters (biases, norms, dense layers), over what the net
+    would have if its sparse layers were dense."""
+    layers = sparse_layers(net).values()
+    stored = sum(layer.weights.numel() for layer in layers)
+    rest = sum(parameter.numel() for parameter in net.parameters()) - stored
+    places = sum(math.prod(layer.shape) for layer in layers)
+    return (sum(layer.nonzeros for layer in layers) + rest) / (places + rest)

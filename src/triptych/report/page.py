@@ -14,6 +14,7 @@ from triptych.report.ledger import comparison_table, failures, measured, run_tab
 from triptych.report.plotly_chart import plotly_pane
 from triptych.report.routing_table import routing_table
 from triptych.report.runs import Runs
+from triptych.report.sparse_table import sparse_table
 from triptych.report.table import html_table
 
 # Nothing may be fetched, whatever a run's name or message tries.
@@ -59,6 +60,7 @@ def _sections(content: Content) -> list[str]:
         _section("results", "Results", f'<div class="scroll">{tables}</div>' if tables else ""),
         _section("comparisons", "Comparisons", comparison_table(content.headline.comparisons)),
         _section("routing", "Routing on the test split", routing_table(content.runs)),
+        _section("sparse", "Sparse nets and their layers", sparse_table(content.runs)),
         _section("figures", "Figures", evidence),
         _section("method", "How this was measured", measured(content.runs)),
         _section("unfinished", "Runs that did not finish", failures(content.runs)),

@@ -126,6 +126,7 @@ COLUMNS: Sequence[Column] = (
     ),
     Column("seconds", "Seconds", "the whole run, wall clock", _short("seconds")),
     Column("samples_per_s", "Samples / s", "while training", _short("samples_per_s")),
+    Column("step_ms", "ms / step", "mean of the last epoch's steps", _short("step_ms")),
 )
 
 
@@ -135,10 +136,11 @@ def _summary(setting: str, runs: Sequence[Run]) -> dict[str, object]:
             "test_acc": run.test_accuracy,
             "test_loss": run.result.metrics.get("test", {}).get("test/loss", math.nan),
             "val_acc": run.result.metrics.get("best", {}).get("val/acc", math.nan),
-            "val_acc_final": run.result.metrics.get("final", {}).get("val/acc", math.nan),
+            "val_acc_final": _final(run, "val/acc"),
             **{name: run.result.cost.get(name, math.nan) for name in _COSTS},
             "seconds": run.result.seconds.get("total", math.nan),
             "samples_per_s": run.result.samples_per_s,
+            "step_ms": _final(run, "time/step_ms"),
         }
         for run in runs
     )
@@ -146,6 +148,11 @@ def _summary(setting: str, runs: Sequence[Run]) -> dict[str, object]:
     spread = {"test_acc_sd": frame["test_acc"].std(ddof=1)}
     summary = {"setting": setting, "runs": len(runs), "test_acc": means.pop("test_acc")}
     return {**summary, **spread, **means.to_dict()}
+
+
+def _final(run: Run, key: str) -> float:
+    value: float | None = run.result.metrics.get("final", {}).get(key)
+    return math.nan if value is None else value  # JSON has no NaN
 
 
 _TERMINAL = {

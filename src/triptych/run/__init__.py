@@ -1,6 +1,7 @@
 """The composition root: a configuration becomes objects, objects become a result."""
 
 from triptych.run.evaluate import evaluate
+from triptych.run.export import export
 from triptych.run.train import train
 
-__all__ = ["evaluate", "train"]
+__all__ = ["evaluate", "export", "train"]

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, one_line
 from triptych.result import leaves, write_whole
 from triptych.training.callbacks.config_in_checkpoint import KEY
 
@@ -44,6 +45,40 @@ def load_checkpoint(path: str) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise InvalidSetting(f"ckpt_path={path}: no configuration inside, not made by train.py")
     return checkpoint
+
+
+def load_weights(module: nn.Module, checkpoint: Mapping[str, Any], path: str) -> None:
+    """Gives a module the weights of the checkpoint at `path`, all of them.
+
+    Raises:
+        InvalidSetting: if they are not those of such a module.
+    """
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except InvalidSetting as error:
+        raise InvalidSetting(f"ckpt_path={path}: {error}") from error
+    except (KeyError, RuntimeError) as error:
+        first, *more = str(error).splitlines()
+        reason = one_line(more[0] if more else first)
+        raise InvalidSetting(
+            f"ckpt_path={path}: the weights are not of the net that its configuration describes:"
+            f" {reason}"
+        ) from error
+
+
+def given_checkpoint(path: Any, script: str) -> dict[str, Any]:
+    """The content of the checkpoint that a script was given as `ckpt_path`.
+
+    Raises:
+        InvalidSetting: if it was given none, or what is no checkpoint of a Triptych run.
+    """
+    if path is None:
+        raise InvalidSetting(
+            f"ckpt_path is missing: python {script} ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+    if not isinstance(path, str):
+        raise InvalidSetting(f"ckpt_path={path} must be the path of one file")
+    return load_checkpoint(path)
 
 
 def saved_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,26 +10,20 @@ from omegaconf import DictConfig
 from triptych import result as results
 from triptych.errors import InvalidSetting
 from triptych.run.build import build_data, build_module, naming
-from triptych.run.checkpoint import load_checkpoint, saved_config
+from triptych.run.checkpoint import given_checkpoint, load_weights, saved_config
 from triptych.run.checks import check_accelerator
 from triptych.run.train import prepare_cpu, quieten
 
 
 def evaluate(cfg: DictConfig) -> dict[str, float]:
     """Test metrics of `cfg.ckpt_path` on one device, printed beside those that the run logged."""
-    if cfg.ckpt_path is None:
-        raise InvalidSetting(
-            "ckpt_path is missing: python eval.py ckpt_path=RUN/checkpoints/best.ckpt"
-        )
-    if not isinstance(cfg.ckpt_path, str):
-        raise InvalidSetting(f"ckpt_path={cfg.ckpt_path} must be the path of one file")
     check_accelerator("accelerator", cfg.accelerator, "accelerator=cpu")
-    checkpoint = load_checkpoint(cfg.ckpt_path)
+    checkpoint = given_checkpoint(cfg.ckpt_path, "eval.py")
     config = saved_config(checkpoint)
     quieten()
     data = build_data(config)
     module = build_module(config, data)
-    module.load_state_dict(checkpoint["state_dict"])
+    load_weights(module, checkpoint, cfg.ckpt_path)
     prepare_cpu(module, data, processes=1)
     with naming("accelerator"):
         trainer = Trainer(

@@ -7,6 +7,20 @@ from triptych.sparse.dynamic.controller import (
     chosen_units,
     training_mask,
 )
+from triptych.sparse.export.file import (
+    load_export,
+    read_export,
+    require_safetensors,
+    write_export,
+)
+from triptych.sparse.export.network import (
+    FORMATS,
+    Export,
+    check_format,
+    dense_network,
+    export_of,
+)
+from triptych.sparse.export.verify import Agreement, verify_export
 from triptych.sparse.kernels.auto import AutoLinear
 from triptych.sparse.kernels.block import BlockLinear
 from triptych.sparse.kernels.choosing import ChoosingLinear
@@ -46,15 +60,18 @@ from triptych.sparse.structured.monarch import MonarchLinear
 from triptych.sparse.structured.multiplicative import MultiplicativeDense
 
 __all__ = [
+    "FORMATS",
     "SET",
     "SNIP",
     "SRSTE",
+    "Agreement",
     "AutoLinear",
     "BlockLinear",
     "CSRLinear",
     "ChoosingLinear",
     "Controller",
     "ControllerFFN",
+    "Export",
     "Fresh",
     "GraNet",
     "GraSP",
@@ -77,28 +94,36 @@ __all__ = [
     "SynFlow",
     "View",
     "block_masks",
+    "check_format",
     "chosen_product",
     "chosen_units",
     "constant",
     "constant_fan_in_masks",
     "cosine",
     "cubic",
+    "dense_network",
     "erdos_renyi_densities",
     "erdos_renyi_masks",
+    "export_of",
     "fingerprint",
     "follow",
     "full_masks",
     "linear",
     "live_weights",
+    "load_export",
     "measured_speeds",
     "move",
     "n_of_m_masks",
     "neurons_masks",
+    "read_export",
+    "require_safetensors",
     "sparse_layers",
     "squared_gradient_state",
     "training_mask",
     "two_four_masks",
     "uniform_mask",
     "uniform_masks",
+    "verify_export",
+    "write_export",
     "zero_state",
 ]

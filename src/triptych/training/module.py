@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from triptych.cost import declared_cost
+from triptych.cost import Flops, declared_cost, step_flops
 from triptych.errors import TrainingDiverged
 from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
@@ -148,6 +148,10 @@ class ClassifierModule(L.LightningModule, ABC):
     def samples_in_epoch(self) -> int:
         """Training samples since the epoch's start, over all ranks."""
         return sum(self._sizes) * self.trainer.world_size
+
+    def training_flops(self) -> Flops:
+        """FLOPs of the training steps since the epoch's start, over all ranks."""
+        return step_flops(self.cost()).times(self.samples_in_epoch)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Nothing here: `on_train_epoch_end` steps the schedule.

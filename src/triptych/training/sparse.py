@@ -1,7 +1,6 @@
 """The sparse classifier: cross entropy, masks that may move, and the density they really have."""
 
 import copy
-import sys
 from collections.abc import Callable
 from typing import Any, final
 
@@ -9,32 +8,32 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from triptych.data import ClassificationData
-from triptych.metrics import labelled_layers, layer_densities
+from triptych.cost import Flops
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.sparse import (
-    ChoosingLinear,
     Fresh,
     LatentRule,
     Rule,
     SparseLinear,
     Start,
+    Static,
     View,
     follow,
-    measured_speeds,
     move,
     sparse_layers,
 )
 from triptych.training.averages import averages
-from triptych.training.mask_checks import check_latent, refuse_collapse, refuse_difference
 from triptych.training.module import Batch, ClassifierModule
 from triptych.training.scaling import check_scaling, loss_scale
+from triptych.training.sparse_checks import check_latent, refuse_difference, seen
+from triptych.training.sparse_speed import told_speeds
+from triptych.training.sparse_watch import SparseWatch
 from triptych.types import Cost
 
-STEPS = "optimizer_steps"
-"""In checkpoints: the steps that really took place."""
+HISTORY = "mask_history"  # in checkpoints
+STEPS = "optimizer_steps"  # in checkpoints: those that really took place
 
 
 @final
@@ -44,6 +43,7 @@ class SparseModule(ClassifierModule):
     Args:
         rule: makes what changes masks, after optimizer steps.
         fresh: what the optimizer is to remember of weights that are new.
+        sparsity: that was asked for, to stand beside the one that was reached.
         start: makes what chooses the first masks from the network and samples; None where they
             are those that the network was built with.
         shared: what every `ClassifierModule` takes.
@@ -54,13 +54,15 @@ class SparseModule(ClassifierModule):
         *,
         rule: Callable[[], Rule],
         fresh: Fresh,
+        sparsity: float,
         start: Callable[[], Start] | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.rule, self.fresh = rule(), fresh
         self.start = None if start is None else start()
-        self._moved: list[tuple[int, int]] = []
+        moving = not isinstance(self.rule, Static)
+        self.watch = SparseWatch(self.network, sparsity, moving=moving)
         self._steps = 0
         self._speeds: dict[str, float | None] = {}
 
@@ -72,20 +74,7 @@ class SparseModule(ClassifierModule):
 
     def on_fit_start(self) -> None:
         """Says what executes each kind of layer, and how fast; before any clock runs."""
-        data = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        if not isinstance(data, ClassificationData):
-            return
-        rows = max(data.batch_size // self.trainer.world_size, 1)
-        layers = labelled_layers(self.network)
-        with self.trainer.precision_plugin.forward_context():
-            speeds = measured_speeds(layers, rows)
-        for layer in layers.values():
-            if isinstance(layer, ChoosingLinear):  # by the clock of one rank, for all of them
-                layer.chosen = self.trainer.strategy.broadcast(layer.chosen)
-        self._speeds = {name: speed.ratio for speed in speeds for name in speed.layers}
-        if self.trainer.is_global_zero:
-            for speed in speeds:
-                print(speed.line(), file=sys.stderr)
+        self._speeds = told_speeds(self.network, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
@@ -94,6 +83,7 @@ class SparseModule(ClassifierModule):
                 layer.probe = None
             elif layer.probe is None:
                 layer.start_probe()
+        self.watch.step(len(batch[1]))
         return self.cross_entropy(batch)[0]
 
     def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
@@ -103,6 +93,7 @@ class SparseModule(ClassifierModule):
 
     def rehearse(self, x: Tensor) -> None:
         """One change of a copy's masks: a kernel that cannot take it says so now."""
+        self.watch.refuse_empty()
         super().rehearse(x)
         if self.start is not None:
             self.start.rehearse(self.network)
@@ -110,7 +101,7 @@ class SparseModule(ClassifierModule):
         layers = copy.deepcopy(list(self.sparse_layers().values()))
         lots = torch.Generator().manual_seed(0)
         views = [
-            View(_seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
+            View(seen(layer), layer.mask, torch.rand(layer.shape, generator=lots), lots)
             for layer in layers
         ]
         for layer, new in zip(layers, self.rule.update(views, 0.5), strict=True):
@@ -122,8 +113,13 @@ class SparseModule(ClassifierModule):
         recipes: Any = super().configure_optimizers()
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
         check_scaling(self.trainer, optimizer)
-        optimizer.register_step_post_hook(lambda stepped, *_: self._change_masks(stepped))
+        optimizer.register_step_post_hook(lambda stepped, *_: self._after_step(stepped))
         return recipes
+
+    def on_train_epoch_start(self) -> None:
+        """Counts FLOPs anew."""
+        super().on_train_epoch_start()
+        self.watch.start_epoch()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Adds the rule's own term to gradients that are those of all ranks and micro-batches."""
@@ -142,41 +138,37 @@ class SparseModule(ClassifierModule):
             if layer.probe is not None:
                 layer.probe.grad = None
 
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means, and what its updates did to the masks."""
+        super().on_train_epoch_end()
+        self.log_exactly(self.watch.epoch_scalars())
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """How many steps took place."""
+        """Adds how many steps took place, and what masks did so far."""
         checkpoint[STEPS] = self._steps
+        checkpoint[HISTORY] = self.watch.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Goes on counting."""
+        """Goes on from there."""
         self._steps = checkpoint.get(STEPS, checkpoint["global_step"])
+        self.watch.load_state_dict(checkpoint.get(HISTORY, {}))
 
-    def on_train_epoch_end(self) -> None:
-        """Logs the epoch's means, and the share of weights that its updates moved."""
-        super().on_train_epoch_end()
-        if self._moved:
-            moved, weights = (sum(part) for part in zip(*self._moved, strict=True))
-            self.log_exactly({"train/sparse/churn": moved / max(weights, 1)})
-        self._moved.clear()
+    def training_flops(self) -> Flops:
+        """Step by step: of the masks and the probes that each step had."""
+        return self.watch.flops().times(self.trainer.world_size)
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Nothing to note: density is a property of the weights."""
 
     def panel_scalars(self, split: str) -> dict[str, float]:
-        """Density of each sparse layer and of all of them together."""
-        layers = layer_densities(self.network)
-        alone = {f"density/{row['layer']}": float(row["density"]) for row in layers}
-        nonzeros, size = (sum(int(row[k]) for row in layers) for k in ("nonzeros", "size"))
-        return alone | {"density": nonzeros / size}
+        """Density of each sparse layer, of all of them together, and of the whole net."""
+        return self.watch.scalars()
 
     def panel_tables(self) -> dict[str, Any]:
-        """Of each sparse layer density, non-zeros, size, the kernel that executes it, and its
-        speed at the start of the training as a share of a dense layer's (None: not measured)."""
-        layers = labelled_layers(self.network)
-        rows = layer_densities(self.network)
-        for row in rows:
-            label = str(row["layer"])
-            row |= {"kernel": layers[label].executes, "speed": self._speeds.get(label)}
-        return {"density": rows}
+        """Of each sparse layer density, connections, the kernel that executes it, and its speed
+        at the start of the training as a share of a dense layer's (None: not measured)."""
+        rows = self.watch.table()
+        return {"density": [row | {"speed": self._speeds.get(row["layer"])} for row in rows]}
 
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
@@ -190,22 +182,25 @@ class SparseModule(ClassifierModule):
         steps = int(self.trainer.estimated_stepping_batches)
         return self.rule.due(self._steps + 1, steps)
 
+    def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        due = self._is_due()
+        self._steps += 1
+        if due:
+            with self.watch.update():
+                self._change_masks(optimizer)
+
     def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
-        due, step = self._is_due(), self._steps + 1
-        self._steps = step
-        if not due:
-            return
+        step = self._steps
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         layers = self.sparse_layers()
         views = [self._view(name, layer, step) for name, layer in layers.items()]
         masks = self.rule.update(views, progress)
-        refuse_difference(self.trainer, masks, step)
+        refuse_difference(masks, step, self.trainer.strategy)
         for layer, view, new in zip(layers.values(), views, masks, strict=True):
             move(layer, new, optimizer, self.fresh, view.gradient)
-            self._moved.append((int((view.mask & ~new).sum()), int(view.mask.sum())))
         for average in averages(self.trainer):
             follow(average, self)
-        refuse_collapse(self.network, step)
+        self.watch.refuse_collapse(step)
 
     def _view(self, name: str, layer: SparseLinear, step: int) -> View:
         gradient = None
@@ -214,11 +209,7 @@ class SparseModule(ClassifierModule):
             scaled = self.trainer.strategy.reduce(layer.take_probe(), reduce_op="mean")
             gradient = scaled / loss_scale(self.trainer)
         generator = torch.Generator().manual_seed(derive(self.seed, "rule", name, step))
-        return View(_seen(layer), layer.mask.clone(), gradient, generator)
-
-
-def _seen(layer: SparseLinear) -> Tensor:
-    return layer.weights.detach().clone() if layer.latent else layer.matrix()
+        return View(seen(layer), layer.mask.clone(), gradient, generator)
 
 
 @final

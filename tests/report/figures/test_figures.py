@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from triptych.report.chart import Bars, Chart, Cloud, Heat, Interval, Level, Line, Mean, Upright
@@ -201,6 +202,40 @@ def test_density_is_the_mean_over_seeds_per_layer(write_run, fake, load_from):
     found = load_from()
     (bars,) = marks(sparsity(found, styles(found)), Bars)
     assert (bars.x, bars.y) == (["up"], [pytest.approx(20.0)])
+
+
+def test_the_density_that_was_asked_for_is_a_line_for_each_target(write_run, fake, load_from):
+    for asked in (0.8, 0.9):
+        rows = [{"layer": "up", "density": 0.3, "target": round(1 - asked, 12)}] * 2
+        overrides = [f"model.sparsity={asked}"]
+        write_run(
+            fake("sparse", 0, 0.9, overrides=overrides, tables={"density": rows}), overrides[0]
+        )
+    found = load_from()
+    chart = marked(sparsity(found, styles(found)))
+    assert [level.y for level in marks(chart, Level)] == [20.0, 10.0]
+    assert [level.name for level in marks(chart, Level)] == ["target 20 %", "target 10 %"]
+    assert len(chart.panes) == 1
+
+
+def test_moving_masks_have_their_exploration_and_churn_over_the_epochs(write_run, fake, load_from):
+    for seed in range(2):
+        curve = write_run(fake("sparse", seed, 0.9), epochs=4) / "metrics.csv"
+        table = pd.read_csv(curve)
+        table["train/sparse/explored"] = [0.2, 0.3 + 0.02 * seed, 0.4, 0.4]
+        table["train/sparse/churn"] = [np.nan, 0.3, 0.1 * (1 + seed), np.nan]
+        table.to_csv(curve, index=False)
+    found = load_from()
+    chart = marked(sparsity(found, styles(found)))
+    assert [pane.title for pane in chart.panes] == [
+        "Density",
+        "Explored so far",
+        "Churn of the masks",
+    ]
+    explored, churn = marks(chart, Line)
+    assert explored.y == pytest.approx([20, 31, 40, 40])
+    assert (churn.x, churn.y) == ([1, 2], pytest.approx([30, 15]))
+    assert "lowest to highest seed" in chart.caption
 
 
 def test_confusion_is_summed_over_seeds_and_shaded_by_row(write_run, fake, load_from):

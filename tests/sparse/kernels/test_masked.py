@@ -141,12 +141,6 @@ def test_a_state_dict_brings_back_weights_and_mask():
     assert net.state_dict().keys() == {"live", "weight", "bias"}
 
 
-def test_a_checkpoint_without_masks_is_refused():
-    net = layer(6, 8, 0.5)
-    with pytest.raises(RuntimeError, match=r'Missing key.*"live"'):
-        net.load_state_dict({k: v for k, v in net.state_dict().items() if k != "live"})
-
-
 def test_a_copy_is_as_sparse_as_the_original():
     net = copy.deepcopy(layer(6, 8, 0.5))
     train(net, OPTIMIZERS["adam"])

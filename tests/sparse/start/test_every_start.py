@@ -14,7 +14,17 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.sparse import SNIP, BlockLinear, CSRLinear, GraSP, MaskedLinear, Start, SynFlow
+from triptych.sparse import (
+    SNIP,
+    AutoLinear,
+    BlockLinear,
+    CSRLinear,
+    GraSP,
+    MaskedLinear,
+    Start,
+    SynFlow,
+    sparse_layers,
+)
 
 from .nets import chain, full, net, samples, sparse
 
@@ -44,6 +54,25 @@ def test_the_whole_net_has_exactly_its_budget(name, sparsity, seed):
     start(name, sparsity).begin(network, *samples())
     left = [layer.nonzeros for layer in sparse(network).values()]
     assert sum(left) == round((1 - sparsity) * PLACES)
+
+
+@each_start
+def test_a_layer_that_is_made_of_another_gets_the_masks_of_a_plain_one(name):
+    plain, made = net(), net()
+    kernel = partial(AutoLinear, block=16)
+    for key, layer in sparse(plain).items():
+        made.set_submodule(key, kernel(layer.mask))
+        auto = made.get_submodule(key)
+        with torch.no_grad():
+            auto.weights.copy_(auto.pick(layer.matrix()))
+            auto.bias.copy_(layer.bias)
+    for network, how in ((plain, MaskedLinear), (made, kernel)):
+        start(name, kernel=how).begin(network, *samples())
+    assert sparse_layers(made).keys() == sparse(plain).keys()
+    for key, layer in sparse_layers(made).items():
+        assert isinstance(layer, AutoLinear)
+        assert torch.equal(layer.mask, sparse(plain)[key].mask)
+        assert torch.equal(layer.matrix(), sparse(plain)[key].matrix())
 
 
 @each_start

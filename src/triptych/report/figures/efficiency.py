@@ -24,8 +24,8 @@ def efficiency(runs: Runs, styles: Mapping[str, Style]) -> Chart | None:
     if not panes:
         return None
     caption = (
-        "Validation accuracy against the training spent so far (FLOPs: three forward passes a "
-        f"sample; seconds depend on the machine and its load; {BAND}); "
+        "Validation accuracy against the training spent so far (FLOPs: needed, forward and "
+        f"backward; seconds depend on the machine and its load; {BAND}); "
         f"from {source(runs.finished)}."
     )
     return Chart("efficiency", "Efficiency over training", caption, panes)

@@ -14,6 +14,7 @@ TILE = 2**18  # numbers of gathered weights at a time: 1 MiB in single precision
 SAMPLED = (torch.float32, torch.float64)  # what `torch.sparse.sampled_addmm` takes
 
 
+@torch.compiler.disable()  # which cannot follow sparse tensors
 def chosen_product(
     x: Float[Tensor, "B D"],
     units: Int[Tensor, "B K"],
@@ -24,9 +25,9 @@ def chosen_product(
     """`sum_k relu(up[u_k] x + bias[u_k]) down[u_k]` over the units u of each sample.
 
     Without gradients nothing is copied: the first product is sampled where it is needed, the
-    second reads rows in place. On one thread of a CPU (D = O = 512, F = 2048, K = 64) this takes a
-    quarter of the dense time for one sample and 0.4 of it for 128 and 512, so no batch is too
-    large for it.
+    second reads rows in place. With its controller (rank 64) on one thread of a CPU, D = O = 512,
+    F = 2048 and K = 64, it takes 0.6, 0.5 and 0.8 of the dense time for 1, 8 and 128 samples: no
+    batch is so large that the dense product is better, so there is no other way for large ones.
 
     With gradients, or in half precision, the weights of each sample are copied, `TILE` numbers at
     a time; autograd then keeps B * K * (D + O) numbers until the backward pass.

@@ -1,8 +1,9 @@
 """The layout that fits the mask, and the execution that is measured fastest."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Any, final
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,6 +14,7 @@ from triptych.sparse.kernels.choosing import ChoosingLinear, Product
 from triptych.sparse.kernels.csr import CSRLinear
 from triptych.sparse.kernels.kernel import SparseLinear
 from triptych.sparse.kernels.narrow import NarrowLinear, is_rectangle
+from triptych.sparse.kernels.stored import into_inner
 from triptych.types import Cost
 
 LAYOUT, DENSE = "layout", "dense"
@@ -36,6 +38,8 @@ class AutoLinear(ChoosingLinear):
         super().__init__()
         check_block(block)
         self.inner = laid_out(mask, block)
+        self.register_load_state_dict_pre_hook(into_inner)
+        self.register_load_state_dict_pre_hook(_take_layout)
 
     @property
     def products(self) -> Mapping[str, Product]:
@@ -108,3 +112,20 @@ def laid_out(mask: Bool[Tensor, "O D"], block: int) -> SparseLinear:
         return NarrowLinear(mask)
     whole = block > 1 and is_of_blocks(mask, block)  # any mask is made of blocks of 1
     return BlockLinear(mask, block=block) if whole else CSRLinear(mask)
+
+
+def _take_layout(layer: AutoLinear, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
+    """Before a state dict is loaded: its layout, which is another one where a start has chosen the
+    mask."""
+    values = state.get(f"{prefix}inner.values")
+    if values is None:
+        return  # torch says so
+    kind = CSRLinear if values.ndim == 1 else BlockLinear
+    kind = NarrowLinear if f"{prefix}inner.rows" in state else kind
+    if isinstance(layer.inner, kind):
+        return
+    everything = torch.ones(layer.shape, dtype=torch.bool)
+    with torch.random.fork_rng(devices=[]):  # for numbers that the state dict overwrites
+        block = kind is BlockLinear
+        new = BlockLinear(everything, block=values.shape[1]) if block else kind(everything)
+    layer.inner = new.to(layer.bias).train(layer.training)

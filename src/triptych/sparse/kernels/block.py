@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
-from triptych.sparse.kernels.stored import take_stored_sizes
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.sizes import take_stored_sizes
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class BlockLinear(SparseLinear):
+class BlockLinear(Stored):
     """Computes the blocks that exist and no others: each block is a small dense product in
     place. The fastest trainable kernel on a CPU, from about 50 % sparsity.
 
@@ -32,6 +33,7 @@ class BlockLinear(SparseLinear):
         IncompatibleSettings: if the mask is not made of such blocks.
     """
 
+    parts: ClassVar = {"values": 3, "columns": 1, "starts": 1}
     columns: Tensor
     starts: Tensor
 
@@ -44,19 +46,11 @@ class BlockLinear(SparseLinear):
                 f"model/kernel=block: a layer of {self.d_out} x {self.d_in} has no whole blocks of"
                 f" {block}: take model/kernel=masked, or widths that {block} divides"
             )
-        if not is_of_blocks(mask, block):
-            raise IncompatibleSettings(
-                f"model/kernel=block needs a mask of whole blocks of {block}:"
-                " take model/mask=block, or model/kernel=csr"
-            )
-        live = _tiles(mask, block).flatten(2).any(dim=2)  # (block rows, block columns)
         weight, bias = drawn(mask)
-        blocks = _tiles(weight, block).transpose(2, 3)
-        self.values, self.bias = nn.Parameter(blocks[live].contiguous()), nn.Parameter(bias)
-        starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64)
-        starts[1:] = live.sum(dim=1).cumsum(0)
-        self.register_buffer("columns", live.nonzero()[:, 1].contiguous())
-        self.register_buffer("starts", starts)
+        parts = self.write(mask, weight)
+        self.values, self.bias = nn.Parameter(parts["values"]), nn.Parameter(bias)
+        self.register_buffer("columns", parts["columns"])
+        self.register_buffer("starts", parts["starts"])
         take_stored_sizes(self, "values", "columns")
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
@@ -81,20 +75,41 @@ class BlockLinear(SparseLinear):
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each block to its place."""
-        shape = (self.d_out // self.block, self.d_in // self.block, self.block, self.block)
-        dense = laid_out.new_zeros(shape)
-        dense[self._row_of_each(), self.columns] = laid_out.transpose(1, 2)
-        return dense.transpose(1, 2).reshape(self.d_out, self.d_in)
+        return scattered_blocks(laid_out, self.columns, self.starts, self.d_in)
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The blocks that exist."""
-        return _tiles(dense, self.block)[self._row_of_each(), self.columns].transpose(1, 2)
+        row = _row_of_each(self.columns, self.starts)
+        return tiles(dense, self.block)[row, self.columns].transpose(1, 2)
 
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Refused: no rule moves whole blocks."""
         raise IncompatibleSettings(
             "model/kernel=block keeps its blocks: take model/rule=static, or model/kernel=masked"
         )
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Each block to its place."""
+        values, where = parts["values"], (parts["columns"], parts["starts"], shape[1])
+        mask = scattered_blocks(torch.ones_like(values), *where) > 0
+        return mask, scattered_blocks(values, *where)
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """Row by row of blocks."""
+        if not is_of_blocks(mask, self.block):
+            raise IncompatibleSettings(
+                f"model/kernel=block needs a mask of whole blocks of {self.block}:"
+                " take model/mask=block, or model/kernel=csr"
+            )
+        live = tiles(mask, self.block).flatten(2).any(dim=2)  # (block rows, block columns)
+        starts = torch.zeros(live.shape[0] + 1, dtype=torch.int64, device=mask.device)
+        starts[1:] = live.sum(dim=1).cumsum(0)
+        blocks = tiles(matrix, self.block).transpose(2, 3)[live]
+        columns = live.nonzero()[:, 1].contiguous()
+        return {"values": blocks.contiguous(), "columns": columns, "starts": starts}
 
     @property
     def nonzeros(self) -> int:
@@ -116,9 +131,6 @@ class BlockLinear(SparseLinear):
         params = self.nonzeros + self.bias.numel()
         return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
 
-    def _row_of_each(self) -> Tensor:
-        return torch.repeat_interleave(self.starts.diff(), output_size=len(self.columns))
-
 
 def check_block(block: int) -> None:
     """Refuses a width that no block can have."""
@@ -130,13 +142,28 @@ def is_of_blocks(mask: Bool[Tensor, "O D"], block: int) -> bool:
     """Whether square blocks of this width exist as a whole or not at all."""
     if mask.shape[0] % block or mask.shape[1] % block:
         return False
-    tiles = _tiles(mask, block).flatten(2)
-    return torch.equal(tiles.any(dim=2), tiles.all(dim=2))
+    inside = tiles(mask, block).flatten(2)
+    return torch.equal(inside.any(dim=2), inside.all(dim=2))
 
 
-def _tiles(dense: Tensor, block: int) -> Tensor:
+def tiles(dense: Tensor, block: int) -> Tensor:
+    """(O, D) -> (O / block, D / block, block, block)."""
     rows, columns = dense.shape[0] // block, dense.shape[1] // block
-    return dense.view(rows, block, columns, block).transpose(1, 2)
+    return dense.reshape(rows, block, columns, block).transpose(1, 2)
+
+
+def scattered_blocks(
+    values: Tensor, columns: Tensor, starts: Tensor, d_in: int
+) -> Float[Tensor, "O D"]:
+    """Each block (input, output) to its place in a dense matrix, zeros elsewhere."""
+    rows, block = len(starts) - 1, values.shape[1]
+    dense = values.new_zeros(rows, d_in // block, block, block)
+    dense[_row_of_each(columns, starts), columns] = values.transpose(1, 2)
+    return dense.transpose(1, 2).reshape(rows * block, d_in // block * block)
+
+
+def _row_of_each(columns: Tensor, starts: Tensor) -> Tensor:
+    return torch.repeat_interleave(starts.diff(), output_size=len(columns))
 
 
 class _Product(torch.autograd.Function):

@@ -1,18 +1,19 @@
 """The reference kernel: a dense product with the masked weight."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class MaskedLinear(SparseLinear):
+class MaskedLinear(Stored):
     """A dense product with the masked weight. It is not faster than dense.
 
     A masked weight is exactly 0 at the start and stays so: its gradient is 0, and so are the
@@ -23,6 +24,7 @@ class MaskedLinear(SparseLinear):
         mask: (O, D), true where a weight exists.
     """
 
+    parts: ClassVar = {"live": 2, "weight": 2}
     live: Tensor
 
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
@@ -56,6 +58,18 @@ class MaskedLinear(SparseLinear):
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Any mask."""
         self.live.copy_(mask)
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Masked."""
+        mask = parts["live"].bool()
+        return mask, torch.where(mask, parts["weight"], 0.0)
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """As they are."""
+        return {"live": mask, "weight": matrix}
 
     @property
     def nonzeros(self) -> int:

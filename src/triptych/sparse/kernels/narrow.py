@@ -1,6 +1,6 @@
 """Sparsity that is a smaller dense layer: whole rows and columns of weights."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
-from triptych.sparse.kernels.kernel import SparseLinear, drawn
+from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class NarrowLinear(SparseLinear):
+class NarrowLinear(Stored):
     """One dense product of the inputs that are needed with the outputs that are left; the other
     outputs are their bias. The fastest kernel at every sparsity, and the coarsest.
 
@@ -26,21 +27,18 @@ class NarrowLinear(SparseLinear):
         IncompatibleSettings: if the mask is not such a rectangle.
     """
 
+    parts: ClassVar = {"values": 2, "rows": 1, "columns": 1}
     rows: Tensor
     columns: Tensor
 
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
         super().__init__()
-        if not is_rectangle(mask):
-            raise IncompatibleSettings(
-                "model/kernel=narrow needs a mask of whole rows and columns:"
-                " take model/mask=neurons, or model/kernel=csr"
-            )
         self.d_out, self.d_in = mask.shape
         weight, bias = drawn(mask)
-        self.register_buffer("rows", _live(mask, 1))
-        self.register_buffer("columns", _live(mask, 0))
-        self.values, self.bias = nn.Parameter(self.pick(weight)), nn.Parameter(bias)
+        parts = self.write(mask, weight)
+        self.register_buffer("rows", parts["rows"])
+        self.register_buffer("columns", parts["columns"])
+        self.values, self.bias = nn.Parameter(parts["values"]), nn.Parameter(bias)
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -63,9 +61,7 @@ class NarrowLinear(SparseLinear):
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each row and column to its place."""
-        dense = laid_out.new_zeros(self.d_out, self.d_in)
-        dense[self.rows[:, None], self.columns] = laid_out
-        return dense
+        return _scattered(laid_out, self.rows, self.columns, self.shape)
 
     def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
         """The rows and columns that exist."""
@@ -82,6 +78,26 @@ class NarrowLinear(SparseLinear):
             )
         self.rows.copy_(rows)
         self.columns.copy_(columns)
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Each row and column to its place."""
+        values, where = parts["values"], (parts["rows"], parts["columns"])
+        outputs = len(parts["bias"]) if "bias" in parts else shape[0]
+        mask = _scattered(torch.ones_like(values), *where, (outputs, shape[1])) > 0
+        return mask, _scattered(values, *where, (outputs, shape[1]))
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """The rows and columns that exist."""
+        if not is_rectangle(mask):
+            raise IncompatibleSettings(
+                "model/kernel=narrow needs a mask of whole rows and columns:"
+                " take model/mask=neurons, or model/kernel=csr"
+            )
+        rows, columns = _live(mask, 1), _live(mask, 0)
+        return {"values": matrix[rows[:, None], columns], "rows": rows, "columns": columns}
 
     @property
     def nonzeros(self) -> int:
@@ -111,3 +127,11 @@ def is_rectangle(mask: Bool[Tensor, "O D"]) -> bool:
 
 def _live(mask: Tensor, dim: int) -> Tensor:
     return mask.any(dim=dim).nonzero()[:, 0]
+
+
+def _scattered(
+    values: Tensor, rows: Tensor, columns: Tensor, shape: tuple[int, int]
+) -> Float[Tensor, "O D"]:
+    dense = values.new_zeros(shape)
+    dense[rows[:, None], columns] = values
+    return dense

@@ -1,7 +1,7 @@
 """2:4 sparsity that is executed: the sparse products of GPUs, forward and backward."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +12,8 @@ from triptych.errors import IncompatibleSettings
 from triptych.notices import say_once
 from triptych.sparse.kernels.choosing import ChoosingLinear, Product, Results
 from triptych.sparse.kernels.kernel import drawn
+from triptych.sparse.kernels.masked import MaskedLinear
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.sparse.kernels.two_four import compute_type, two_four_product, why_not_two_four
 from triptych.sparse.patterns.two_four import is_transposable
 from triptych.types import Cost
@@ -21,7 +23,7 @@ TOLERANCE = 0.05  # largest difference over largest value
 
 
 @final
-class SemiStructuredLinear(ChoosingLinear):
+class SemiStructuredLinear(ChoosingLinear, Stored):
     """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
     precision the outputs and the gradient of the inputs are 2:4 sparse products.
 
@@ -36,6 +38,7 @@ class SemiStructuredLinear(ChoosingLinear):
         IncompatibleSettings: if a row or column of a tile of 4 x 4 has more than two weights.
     """
 
+    parts: ClassVar = MaskedLinear.parts
     live: Tensor
 
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
@@ -88,6 +91,18 @@ class SemiStructuredLinear(ChoosingLinear):
         """Any that is transposable."""
         _check(mask)
         self.live.copy_(mask)
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Masked."""
+        return MaskedLinear.read(parts, shape)
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """As they are, if the mask is transposable."""
+        _check(mask)
+        return {"live": mask, "weight": matrix}
 
     @property
     def nonzeros(self) -> int:

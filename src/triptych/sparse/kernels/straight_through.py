@@ -1,6 +1,6 @@
 """A dense weight of which a product sees only what is under the mask, and backward all."""
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,12 +8,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from triptych.sparse.kernels.kernel import SparseLinear, drawn_everywhere
+from triptych.sparse.kernels.kernel import drawn_everywhere
+from triptych.sparse.kernels.masked import MaskedLinear
+from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.types import Cost
 
 
 @final
-class StraightThroughLinear(SparseLinear):
+class StraightThroughLinear(Stored):
     """A dense product with the masked weight, whose gradient reaches every weight as if there were
     no mask: straight-through estimator, Bengio et al. 2013, arXiv 1308.3432, as Zhou et al. 2021,
     arXiv 2102.04010, eq. 7 have it for N:M sparsity. For `SRSTE`, which chooses masks from the
@@ -24,6 +26,7 @@ class StraightThroughLinear(SparseLinear):
     """
 
     latent = True
+    parts: ClassVar = MaskedLinear.parts
     live: Tensor
 
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
@@ -63,6 +66,17 @@ class StraightThroughLinear(SparseLinear):
     def place(self, mask: Bool[Tensor, "O D"]) -> None:
         """Any mask."""
         self.live.copy_(mask)
+
+    @staticmethod
+    def read(
+        parts: Parts, shape: tuple[int, int]
+    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
+        """Masked: other kernels have no place for what lives outside."""
+        return MaskedLinear.read(parts, shape)
+
+    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
+        """As they are: outside of the mask weights begin at zero."""
+        return {"live": mask, "weight": matrix}
 
     @property
     def nonzeros(self) -> int:

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.kernel import sparse_layers
 
 
 @final
@@ -46,8 +46,3 @@ def dense_copy(net: nn.Module) -> DenseCopy:
         copied.set_submodule(name, linear)
         weights[name] = linear.weight
     return DenseCopy(copied, weights)
-
-
-def sparse_layers(net: nn.Module) -> dict[str, SparseLinear]:
-    """By name."""
-    return {name: layer for name, layer in net.named_modules() if isinstance(layer, SparseLinear)}

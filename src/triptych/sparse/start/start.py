@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
-from triptych.sparse.kernels.kernel import SparseLinear
+from triptych.sparse.kernels.kernel import SparseLinear, sparse_layers
 from triptych.sparse.patterns.uniform import live_weights, scattered
-from triptych.sparse.start.dense import DenseCopy, dense_copy, sparse_layers
+from triptych.sparse.start.dense import DenseCopy, dense_copy
 
 
 class Start(ABC):

@@ -1,11 +1,13 @@
 """Measures what training costs: seconds, samples and FLOPs so far."""
 
+import math
 import time
 from typing import Any, final
 
 import lightning as L
 import torch
 
+from triptych.cost import Flops
 from triptych.training.module import ClassifierModule
 
 
@@ -13,18 +15,22 @@ from triptych.training.module import ClassifierModule
 class Meter(L.Callback):
     """Logs, once per epoch, cumulative over the run and kept in checkpoints:
 
-    `time/train_s` (seconds in training steps, evaluation left out), `compute/train_flops` (3 x
-    FLOPs of a forward pass x samples: the backward pass costs twice the forward), `params/active`
-    and `lr`.
+    `time/train_s` (seconds in training steps, evaluation left out), `compute/train_flops` (that
+    the architecture needs: forward pass, gradient of inputs, gradient of weights) and
+    `compute/train_flops_executed` (by the kernels in use). Of the epoch alone: `time/step_ms`
+    (the mean over optimizer steps, with all that happens between them), `params/active` and `lr`.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.samples = 0
+        self.flops = Flops()
+        self._seconds_before, self._steps_before = 0.0, 0
         self._since: float | None = None
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Starts the clock."""
+        self._seconds_before, self._steps_before = self.seconds, trainer.global_step
         self._since = time.perf_counter()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -40,11 +46,15 @@ class Meter(L.Callback):
         self._stop()
         assert isinstance(pl_module, ClassifierModule)
         self.samples += pl_module.samples_in_epoch
+        self.flops += pl_module.training_flops()
         cost = pl_module.cost()
+        steps = max(trainer.global_step - self._steps_before, 1)
         pl_module.log_exactly(
             {
                 "time/train_s": self.seconds,
-                "compute/train_flops": 3 * cost.flops * self.samples,
+                "time/step_ms": 1000 * (self.seconds - self._seconds_before) / steps,
+                "compute/train_flops": self.flops.needed,
+                "compute/train_flops_executed": self.flops.executed,
                 "compute/flops_per_sample": cost.flops,
                 "params/active": cost.params_active,
                 "params/total": cost.params_total,
@@ -53,12 +63,15 @@ class Meter(L.Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Seconds and samples so far."""
-        return {"seconds": self.seconds, "samples": self.samples}
+        """Seconds, samples and FLOPs so far."""
+        flops = {"flops": self.flops.needed, "flops_executed": self.flops.executed}
+        return {"seconds": self.seconds, "samples": self.samples} | flops
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Goes on from a checkpoint; an older one does not know its FLOPs."""
         self.seconds, self.samples = state_dict["seconds"], state_dict["samples"]
+        parts = (state_dict.get(key, math.nan) for key in ("flops", "flops_executed"))
+        self.flops = Flops(*parts)
 
     def _stop(self) -> None:
         if torch.cuda.is_initialized():
