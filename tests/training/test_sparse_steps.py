@@ -30,7 +30,7 @@ def test_each_pair_runs_or_is_refused_in_one_line_with_a_remedy() -> None:
 def test_mixed_precision_accumulation_clipping_and_decay_leave_no_stray_weight(name: str) -> None:
     diary = Diary()
     module, _, runner = fit(
-        *settings(name), "optimizer.fused=null", max_epochs=6, precision="bf16-mixed",
+        *settings(name), "optimizer.fused=null", max_epochs=4, precision="bf16-mixed",
         accumulate_grad_batches=2, gradient_clip_val=0.5, callbacks=[diary],
     )  # fmt: skip
     nonzeros = size = 0
