@@ -25,9 +25,12 @@ RIGL = (
     "model/kernel=csr",
     "model.rule.every=3",
 )
-GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": ("model=moe",), "rigl": RIGL}
-CASES = [("plateau", 0), ("plateau", 1), ("plateau", 2), ("cosine", 0), ("rigl", 0)]
-NAMES = ["ffn-plateau", "sparse-plateau", "moe-plateau", "moe-cosine", "sparse-rigl"]
+# The controller draws noise in each step.
+COSINE = ("model=moe,controller",)
+GRIDS = {"plateau": (*PLATEAU, "+scheduler.threshold=0.9"), "cosine": COSINE, "rigl": RIGL}
+PANELS = ("ffn", "sparse", "moe")
+CASES = [*(("plateau", job) for job in range(3)), ("cosine", 0), ("cosine", 1), ("rigl", 0)]
+NAMES = [*(f"{p}-plateau" for p in PANELS), "moe-cosine", "controller-cosine", "sparse-rigl"]
 
 Pairs = dict[str, tuple[Outcome, Outcome]]
 each_case = pytest.mark.parametrize(("rule", "job"), CASES, ids=NAMES)

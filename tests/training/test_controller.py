@@ -1,5 +1,6 @@
 import torch
 
+from triptych.metrics import ChoiceMetrics
 from triptych.models import Controlled
 from triptych.types import Cost
 
@@ -20,6 +21,8 @@ def test_units_at_work_are_one_in_n_and_those_never_chosen_are_counted() -> None
     for row in rows:
         for key in ("working", "dead_units", "entropy"):
             assert logged[f"test/controller/{row['layer']}/{key}"] == row[key]
+    sums = [metric for metric in module.modules() if isinstance(metric, ChoiceMetrics)]
+    assert [int(metric.samples) for metric in sums] == [0] * 4  # the next evaluation begins anew
 
 
 def test_units_never_chosen_are_those_that_no_sample_of_the_split_needs() -> None:

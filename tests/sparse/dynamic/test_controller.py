@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any, final
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
@@ -66,12 +68,29 @@ def test_gradients_of_evaluation_are_those_of_the_full_product():
         torch.testing.assert_close(ours, wanted, rtol=1e-10, atol=1e-12)
 
 
+@final
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor that any operation makes."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
 @pytest.mark.parametrize("samples", [1, 3, 4, 5, 9])
 def test_samples_are_copied_for_a_few_at_a_time(samples, monkeypatch):
     ffn, x = layer(), torch.randn(samples, 6, dtype=torch.double)
     wanted = full(ffn, x)
+    units = chosen_units(ffn.controller(x))
     monkeypatch.setattr(chosen, "TILE", 4 * 3 * 6)  # four samples with 3 units of 6 weights
-    torch.testing.assert_close(ffn(x), wanted)
+    with Largest() as largest:
+        y = chosen.chosen_product(x, units, ffn.up, ffn.up_bias, ffn.down)
+    torch.testing.assert_close(y + ffn.down_bias, wanted)
+    assert largest.numbers == min(samples, 4) * 3 * 6
 
 
 def test_weights_of_units_that_are_not_chosen_are_never_read():
