@@ -54,6 +54,18 @@ def test_a_number_that_no_run_can_have_is_named_with_its_key(
     assert "\n" not in str(caught.value)
 
 
+def test_clipping_in_mixed_precision_is_refused_for_a_fused_optimizer(
+    config: dict[str, Any],
+) -> None:
+    """Lightning refuses it in the first step, as a fault of the program."""
+    mixed = changed(config, trainer={"precision": "bf16-mixed"}, optimizer={"fused": True})
+    with pytest.raises(IncompatibleSettings, match=r"bf16-mixed.* set optimizer\.fused=null"):
+        check(mixed)
+    check(changed(mixed, optimizer={"fused": None}))
+    check(changed(mixed, trainer={"gradient_clip_val": None}))
+    check(changed(mixed, trainer={"precision": "bf16-true"}))
+
+
 def test_a_gpu_that_is_not_there_is_refused_with_the_remedy(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,27 +41,21 @@ def data() -> ClassificationData:
 
 
 @cache
-def node(group: str, name: str) -> dict[str, Any]:
-    """An option of a group, within the base, much sooner than by composing all anew."""
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(CONF / "model" / group / f"{name}.yaml"))
-    loaded.pop("defaults", None)
-    model = {**base()["model"], "name": "sparse", group: loaded}
-    return dict(
-        OmegaConf.to_container(OmegaConf.create({"model": model}), resolve=True)["model"][group]
-    )
+def loaded(name: str) -> dict[str, Any]:
+    node: Any = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
+    return {key: value for key, value in node.items() if key != "defaults"}
 
 
 def refusal(parts: dict[str, str]) -> str | None:
-    """What the program says of a kernel, a rule and a mask together; None if it takes them."""
-    config = {**base(), "model": {**base()["model"]}}
-    rule = node("rule", parts["rule"])
-    chosen = {
-        "kernel": node("kernel", parts["kernel"]),
-        "pattern": node("mask", parts["mask"])["pattern"],
-    }
-    initial = {"sparsity": rule.get("initial", SPARSITY)}
-    config["model"]["panel"] = {**config["model"]["panel"], **chosen, **initial}
-    config["model"]["module"] = {**config["model"]["module"], "rule": rule}
+    """What the program says of a kernel, a rule and a mask together; None if it takes them.
+
+    Put together by hand, much sooner than composing all anew.
+    """
+    whole = base()["model"]
+    groups = {group: loaded(f"{group}/{name}") for group, name in parts.items()}
+    recipes = {key: loaded("sparse")[key] for key in ("panel", "module")}
+    model = OmegaConf.create({"seed": base()["seed"], "model": {**whole, **groups, **recipes}})
+    config: Any = {**base(), "model": OmegaConf.to_container(model, resolve=True)["model"]}
     try:
         build_module(config, data())
     except InvalidSetting as error:
@@ -81,7 +75,7 @@ def overrides(pair: str) -> tuple[str, ...] | str:
         if not remedies:
             return words
         parts["mask"] = remedies[0]
-    often = ["model.rule.every=3"] if "every" in node("rule", rule) else []
+    often = ["model.rule.every=3"] if "every" in loaded(f"rule/{rule}") else []
     return (*BASE, *(f"model/{group}={name}" for group, name in parts.items()), *often)
 
 

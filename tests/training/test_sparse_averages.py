@@ -47,8 +47,10 @@ class History(Callback):
         return of_last_lives(self.weights[name], masks, averaged, shares)
 
 
-@pytest.mark.parametrize("name", MOVING)
-@pytest.mark.parametrize("kind", ["ema", "equal"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "ema") for name in MOVING), ("masked-rigl", "equal"), ("csr-set", "equal")],
+)
 def test_a_training_ends_with_averages_under_its_last_masks(name: str, kind: str) -> None:
     history = History()
     kept, shares = {

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_fn
@@ -48,7 +48,7 @@ def change(
 
 @pytest.mark.parametrize("kernel", [MaskedLinear, CSRLinear])
 @pytest.mark.parametrize("kind", ["equal", "ema", "ema at once"])
-@settings(max_examples=8)
+@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))  # shrinking takes minutes
 @given(seed=st.integers(0, 1000), every=st.integers(1, 5), start=st.integers(0, 6))
 def test_the_average_of_a_weight_is_over_its_last_life_and_nowhere_else(
     kernel, kind, seed, every, start
