@@ -14,8 +14,7 @@ from triptych.sparse.kernels.choosing import ChoosingLinear, Product
 from triptych.sparse.kernels.csr import CSRLinear
 from triptych.sparse.kernels.kernel import SparseLinear
 from triptych.sparse.kernels.narrow import NarrowLinear, is_rectangle
-from triptych.sparse.kernels.stored import into_inner
-from triptych.types import Cost
+from triptych.sparse.kernels.stored import INNER, Parts, Stored, into_inner, writer_of
 
 LAYOUT, DENSE = "layout", "dense"
 
@@ -94,13 +93,10 @@ class AutoLinear(ChoosingLinear):
         dense = self.chosen_for_training() == DENSE
         return f"auto ({self.inner.executes}{', as a dense product' if dense else ''})"
 
-    def cost(self) -> Cost:
-        """The FLOPs of what was chosen for training; before, of the layout."""
-        cost = self.inner.cost()
-        if self.chosen_for_training() != DENSE:
-            return cost
+    def flops_executed(self) -> int:
+        """Those of what was chosen for training; before, of the layout."""
         d_out, d_in = self.shape
-        return Cost(cost.params_total, cost.params_active, cost.flops, 2 * d_out * d_in)
+        return 2 * d_out * d_in if self.chosen_for_training() == DENSE else 2 * self.nonzeros
 
     def _as_dense(self, x: Tensor) -> Tensor:
         return F.linear(x, self.inner.spread(self.inner.weights), self.inner.bias)
@@ -117,15 +113,19 @@ def laid_out(mask: Bool[Tensor, "O D"], block: int) -> SparseLinear:
 def _take_layout(layer: AutoLinear, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Before a state dict is loaded: its layout, which is another one where a start has chosen the
     mask."""
-    values = state.get(f"{prefix}inner.values")
-    if values is None:
-        return  # torch says so
-    kind = CSRLinear if values.ndim == 1 else BlockLinear
-    kind = NarrowLinear if f"{prefix}inner.rows" in state else kind
-    if isinstance(layer.inner, kind):
-        return
+    inner = prefix + INNER
+    parts = {k.removeprefix(inner): v for k, v in state.items() if k.startswith(inner)}
+    kind = writer_of(parts)
+    if kind is None or isinstance(layer.inner, kind):
+        return  # what is wrong is said when it is loaded
     everything = torch.ones(layer.shape, dtype=torch.bool)
     with torch.random.fork_rng(devices=[]):  # for numbers that the state dict overwrites
-        block = kind is BlockLinear
-        new = BlockLinear(everything, block=values.shape[1]) if block else kind(everything)
+        new = _laid_out_as(kind, everything, parts)
     layer.inner = new.to(layer.bias).train(layer.training)
+
+
+def _laid_out_as(kind: type[Stored], mask: Tensor, parts: Parts) -> SparseLinear:
+    """A layer of the layout that a state dict has."""
+    if kind is BlockLinear:
+        return BlockLinear(mask, block=parts["values"].shape[1])
+    return NarrowLinear(mask) if kind is NarrowLinear else CSRLinear(mask)

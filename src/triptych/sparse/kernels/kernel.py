@@ -89,9 +89,15 @@ class SparseLinear(nn.Module, ABC):
         """The weight as a dense matrix, zeros where none exists; a copy without gradient."""
         return self.spread(self.weights.detach())
 
-    @abstractmethod
+    @final
     def cost(self) -> Cost:
-        """What one sample costs, with what this kernel really executes."""
+        """What one sample costs: what exists, and what this kernel really multiplies."""
+        params = self.nonzeros + self.bias.numel()
+        return Cost(params, params, 2 * self.nonzeros, self.flops_executed())
+
+    @abstractmethod
+    def flops_executed(self) -> int:
+        """FLOPs of one sample in the forward pass of this kernel."""
 
     @property
     @abstractmethod

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.sparse.kernels.kernel import drawn
 from triptych.sparse.kernels.sizes import StoredSizes
-from triptych.sparse.kernels.stored import Parts, Stored
-from triptych.types import Cost
+from triptych.sparse.kernels.stored import Parts
+from triptych.sparse.kernels.values import ValuesAlone
 
 
 @final
-class NarrowLinear(Stored):
+class NarrowLinear(ValuesAlone):
     """One dense product of the inputs that are needed with the outputs that are left; the other
     outputs are their bias. The fastest kernel at every sparsity, and the coarsest.
 
@@ -50,16 +50,6 @@ class NarrowLinear(Stored):
         y = F.linear(needed, self.values)
         bias = self.bias.to(y.dtype).expand(*x.shape[:-1], self.d_out)
         return bias.index_add(-1, self.rows, y)
-
-    @property
-    def mask(self) -> Bool[Tensor, "O D"]:
-        """Made from the indices."""
-        return self.spread(torch.ones_like(self.values)) > 0
-
-    @property
-    def weights(self) -> nn.Parameter:
-        """The smaller matrix (R, C)."""
-        return self.values
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each row and column to its place."""
@@ -102,24 +92,9 @@ class NarrowLinear(Stored):
         return {"values": matrix[rows[:, None], columns], "rows": rows, "columns": columns}
 
     @property
-    def nonzeros(self) -> int:
-        """All weights of the smaller matrix."""
-        return self.values.numel()
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(O, D)."""
-        return self.d_out, self.d_in
-
-    @property
     def executes(self) -> str:
         """Itself."""
         return "narrow"
-
-    def cost(self) -> Cost:
-        """What exists is what is executed."""
-        params = self.nonzeros + self.bias.numel()
-        return Cost(params, params, 2 * self.nonzeros, 2 * self.nonzeros)
 
 
 def is_rectangle(mask: Bool[Tensor, "O D"]) -> bool:

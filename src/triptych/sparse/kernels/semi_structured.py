@@ -1,29 +1,27 @@
 """2:4 sparsity that is executed: the sparse products of GPUs, forward and backward."""
 
 from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import final
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from jaxtyping import Bool
+from torch import Tensor
 from torch.nn import functional as F
 
 from triptych.errors import IncompatibleSettings
 from triptych.notices import say_once
 from triptych.sparse.kernels.choosing import ChoosingLinear, Product, Results
 from triptych.sparse.kernels.kernel import drawn
-from triptych.sparse.kernels.masked import MaskedLinear
-from triptych.sparse.kernels.stored import Parts, Stored
 from triptych.sparse.kernels.two_four import compute_type, two_four_product, why_not_two_four
+from triptych.sparse.kernels.under_mask import UnderMask
 from triptych.sparse.patterns.two_four import is_transposable
-from triptych.types import Cost
 
 TWO_FOUR, MASKED = "2:4", "masked"
 TOLERANCE = 0.05  # largest difference over largest value
 
 
 @final
-class SemiStructuredLinear(ChoosingLinear, Stored):
+class SemiStructuredLinear(ChoosingLinear, UnderMask):
     """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
     precision the outputs and the gradient of the inputs are 2:4 sparse products.
 
@@ -38,15 +36,18 @@ class SemiStructuredLinear(ChoosingLinear, Stored):
         IncompatibleSettings: if a row or column of a tile of 4 x 4 has more than two weights.
     """
 
-    parts: ClassVar = MaskedLinear.parts
-    live: Tensor
-
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
         super().__init__()
-        _check(mask)
-        self.register_buffer("live", mask.clone())
-        weight, bias = drawn(mask)
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.hold(mask, *drawn(mask))
+
+    def check(self, mask: Bool[Tensor, "O D"]) -> None:
+        """Takes what is transposable."""
+        if not is_transposable(mask):
+            raise IncompatibleSettings(
+                "model/kernel=semi_structured needs at most two weights in each row and column of"
+                " a tile of 4 x 4: take model/mask=two_four and model.sparsity=0.5,"
+                " model/rule=static"
+            )
 
     @property
     def products(self) -> Mapping[str, Product]:
@@ -70,60 +71,14 @@ class SemiStructuredLinear(ChoosingLinear, Stored):
         return name
 
     @property
-    def mask(self) -> Bool[Tensor, "O D"]:
-        """The buffer itself."""
-        return self.live
-
-    @property
-    def weights(self) -> nn.Parameter:
-        """The whole matrix (O, D)."""
-        return self.weight
-
-    def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
-        """Masked."""
-        return torch.where(self.live, laid_out, 0.0)
-
-    def pick(self, dense: Float[Tensor, "O D"]) -> Tensor:
-        """Masked."""
-        return torch.where(self.live, dense, 0.0)
-
-    def place(self, mask: Bool[Tensor, "O D"]) -> None:
-        """Any that is transposable."""
-        _check(mask)
-        self.live.copy_(mask)
-
-    @staticmethod
-    def read(
-        parts: Parts, shape: tuple[int, int]
-    ) -> tuple[Bool[Tensor, "O D"], Float[Tensor, "O D"]]:
-        """Masked."""
-        return MaskedLinear.read(parts, shape)
-
-    def write(self, mask: Bool[Tensor, "O D"], matrix: Float[Tensor, "O D"]) -> dict[str, Tensor]:
-        """As they are, if the mask is transposable."""
-        _check(mask)
-        return {"live": mask, "weight": matrix}
-
-    @property
-    def nonzeros(self) -> int:
-        """Counted from the mask."""
-        return int(self.live.sum())
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(O, D)."""
-        return self.live.shape[0], self.live.shape[1]
-
-    @property
     def executes(self) -> str:
         """What was chosen for training; before, the masked product."""
         return f"semi_structured ({self.chosen_for_training() or MASKED})"
 
-    def cost(self) -> Cost:
-        """FLOPs of the non-zeros; executed are half of the matrix, or all of it."""
-        params, size = self.nonzeros + self.bias.numel(), self.live.numel()
-        executed = size if self.chosen_for_training() == TWO_FOUR else 2 * size
-        return Cost(params, params, 2 * self.nonzeros, executed)
+    def flops_executed(self) -> int:
+        """Half of the matrix, or all of it."""
+        size = self.live.numel()
+        return size if self.chosen_for_training() == TWO_FOUR else 2 * size
 
     def _masked(self, x: Tensor) -> Tensor:
         return F.linear(x, torch.where(self.live, self.weight, 0.0), self.bias)
@@ -150,11 +105,3 @@ def better(results: Results, seconds: Mapping[str, float]) -> tuple[str, str]:
     if seconds[TWO_FOUR] >= seconds[MASKED]:
         return MASKED, "the masked dense product, because 2:4 is not faster here"
     return TWO_FOUR, "2:4"
-
-
-def _check(mask: Tensor) -> None:
-    if not is_transposable(mask):
-        raise IncompatibleSettings(
-            "model/kernel=semi_structured needs at most two weights in each row and column of a"
-            " tile of 4 x 4: take model/mask=two_four and model.sparsity=0.5, model/rule=static"
-        )

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from inspect import isabstract
 from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float
@@ -63,7 +64,7 @@ def _translated(layer: Stored, state: dict[str, Any], prefix: str, *_: Any) -> N
     parts.pop(EXTRA, None)
     if not parts or _is_own(parts, layer):
         return
-    writer = next((kernel for kernel in Stored.__subclasses__() if _is_from(kernel, parts)), None)
+    writer = writer_of(parts)
     name = prefix.removesuffix(INNER).removesuffix(".") or type(layer).__name__
     if writer is None:
         raise InvalidSetting(_no_mask(name, parts))
@@ -102,6 +103,21 @@ def _out_of_inner(layer: Stored, state: dict[str, Any], prefix: str) -> None:
         state.setdefault(prefix + EXTRA, own[EXTRA])
 
 
+def kernels() -> list[type[Stored]]:
+    """All kernels that can be made."""
+    found, waiting = [], [Stored]
+    for kind in waiting:
+        below = kind.__subclasses__()
+        waiting += below
+        found += [kernel for kernel in below if not isabstract(kernel)]
+    return found
+
+
+def writer_of(parts: Parts) -> type[Stored] | None:
+    """The kernel that these are from, the first of those that store alike; None if it is none."""
+    return next((kernel for kernel in kernels() if _is_from(kernel, parts)), None)
+
+
 def _is_from(kernel: type[Stored], parts: Parts) -> bool:
     return all(name in parts and parts[name].dim() == dims for name, dims in kernel.parts.items())
 
@@ -115,7 +131,7 @@ def _is_own(parts: Parts, layer: Stored) -> bool:
     kernel = type(layer)
     if not _is_from(kernel, parts):
         return False
-    others = (other for other in Stored.__subclasses__() if other is not kernel)
+    others = (other for other in kernels() if other is not kernel)
     if not layer.latent and any(other.parts == layer.parts for other in others):
         return False
     own = layer.state_dict()
@@ -135,7 +151,7 @@ def _read(
 
 def _no_mask(name: str, parts: Parts) -> str:
     found = ", ".join(sorted(parts))
-    known = " or ".join(sorted({"+".join(kernel.parts) for kernel in Stored.__subclasses__()}))
+    known = " or ".join(sorted({"+".join(kernel.parts) for kernel in kernels()}))
     return (
         f"{name}: a sparse layer needs its mask, and the state_dict has only {found} (a mask is in"
         f" {known}): load one that a sparse net saved, or the weights into a dense net"
