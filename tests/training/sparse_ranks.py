@@ -1,10 +1,6 @@
 """One of several processes that train sparse nets together."""
 
-import os
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from triptych.errors import MasksDiffer
 from triptych.training import EMA
@@ -47,19 +43,8 @@ def refusal(index: int) -> str:
     return ""
 
 
-def rank(index: int, world: int, port: int, folder: str) -> None:
-    """As Lightning expects a process that something else started."""
-    torch.set_num_threads(1)
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(world),
-        "NODE_RANK": "0",
-        "LOCAL_RANK": str(index),
-    }
-    try:
-        found: dict[str, Any] = {rule: trained(rule, world) for rule in RULES}
-        found |= {name: averaged(name, world) for name in KERNELS}
-        torch.save({**found, "refusal": refusal(index)}, Path(folder, f"{index}.pt"))
-    finally:
-        torch.distributed.destroy_process_group()
+def found(index: int, world: int) -> dict[str, Any]:
+    """Of every rule, of every other kernel, and of a process that goes astray."""
+    by_rule = {rule: trained(rule, world) for rule in RULES}
+    by_kernel = {name: averaged(name, world) for name in KERNELS}
+    return {**by_rule, **by_kernel, "refusal": refusal(index)}

@@ -93,6 +93,12 @@ class ClassifierModule(L.LightningModule, ABC):
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether the net is as large as it will be in the end. Before, it is no candidate for the
+        best of the run: it would be compared as a net that it is not."""
+        return True
+
     def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
         """What a panel does to its network before a training: once, before there is a trainer, and
         before a checkpoint is loaded to resume from. Here nothing.

@@ -175,6 +175,11 @@ class SparseModule(ClassifierModule):
         """The non-zeros and the dense rest, for every sample."""
         return self.total_cost({})
 
+    @property
+    def settled(self) -> bool:
+        """Once a rule that prunes has reached its sparsity."""
+        return self.rule.settled(self._steps, int(self.trainer.estimated_stepping_batches))
+
     def sparse_layers(self) -> dict[str, SparseLinear]:
         """By name."""
         return sparse_layers(self.network)

@@ -127,3 +127,11 @@ def test_a_sparsity_cannot_fall(rule):
 def test_numbers_that_no_rule_can_have_are_named(setting):
     with pytest.raises(InvalidSetting, match=next(iter(setting))):
         granet(**setting)
+
+
+@given(st.integers(1, 40), st.floats(0.05, 0.95), st.integers(1, 120))
+def test_a_net_is_settled_once_no_update_is_left(every, until, steps):
+    rule = Pruning(every=every, until=until, initial=0.0, final=0.5)
+    for step in range(steps + 1):
+        later = any(rule.due(s, steps) for s in range(step + 1, steps + 1))
+        assert rule.settled(step, steps) == (not later)

@@ -3,7 +3,7 @@
 import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import pytest
 import torch
@@ -25,6 +25,7 @@ from triptych.sparse import (
     SynFlow,
     sparse_layers,
 )
+from triptych.sparse.start.start import everywhere
 
 from .nets import chain, full, net, samples, sparse
 
@@ -190,3 +191,24 @@ def test_a_kernel_that_takes_no_such_masks_is_refused_in_the_rehearsal(name):
 def test_numbers_that_no_start_can_have_are_named(recipe, settings, message):
     with pytest.raises(InvalidSetting, match=message):
         recipe(**{"sparsity": 0.5, "kernel": MaskedLinear} | settings)
+
+
+@final
+class Threads(Start):
+    """Notes with how many threads it chooses."""
+
+    def choose(self, copy, x, y, count):
+        self.seen = torch.get_num_threads()
+        return everywhere(copy.weights)
+
+
+def test_scores_are_summed_in_one_order_whatever_the_number_of_threads():
+    """Ranks with other numbers of threads would round otherwise, and could choose other masks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        way = Threads(sparsity=0.0, kernel=MaskedLinear)
+        way.begin(net(0), *samples())
+        assert (way.seen, torch.get_num_threads()) == (1, 2)
+    finally:
+        torch.set_num_threads(before)

@@ -44,3 +44,12 @@ def test_a_best_file_that_is_gone_does_not_stop_the_run(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="dirpath has changed"):
         second, _ = trained(tmp_path / "second", 2, str(last))
     assert Path(second.best_model_path).parent == tmp_path / "second" / "checkpoints"
+
+
+def test_a_net_that_is_not_yet_as_sparse_as_asked_for_is_no_candidate(tmp_path: Path) -> None:
+    """Of 28 steps the 22nd prunes last: the densest of the candidates is that of the last epoch."""
+    best = BestCheckpoint(str(tmp_path / "checkpoints"), "val/density", "max")
+    module, data = pair("model=sparse", "model/rule=pruning", "model.rule.every=2")
+    trainer([best], max_epochs=4, enable_checkpointing=True).fit(module, data)
+    assert float(best.best_model_score or 1) == pytest.approx(0.2, abs=1e-3)
+    assert Path(best.best_model_path).is_file()

@@ -19,7 +19,7 @@ from triptych.sparse.kernels.values import ValuesAlone
 @final
 class BlockLinear(ValuesAlone):
     """Computes the blocks that exist and no others: each block is a small dense product in
-    place. The fastest trainable kernel on a CPU, from about 50 % sparsity.
+    place. Twice to thrice as fast on a CPU as single weights are: `benchmarks/sparse.md`.
 
     The N blocks are an ordinary parameter (N, block, block), row by row, each transposed (input,
     output).

@@ -25,8 +25,8 @@ PANEL = 512  # rows of that dense product at a time, so that it never is as larg
 
 @final
 class CSRLinear(ValuesAlone):
-    """Computes the weights that exist and no others; faster than dense from about 75 % sparsity
-    for inference and 83 % for training, at large sizes.
+    """Computes the weights that exist and no others; at large sizes faster than dense from
+    about 80 % sparsity: `benchmarks/sparse.md`.
 
     The Z values are an ordinary parameter, so that optimizers, DDP, clipping and averaging see a
     tensor like any other and keep state for Z numbers alone; where they stand is in buffers of

@@ -17,7 +17,7 @@ from triptych.sparse.kernels.values import ValuesAlone
 @final
 class NarrowLinear(ValuesAlone):
     """One dense product of the inputs that are needed with the outputs that are left; the other
-    outputs are their bias. The fastest kernel at every sparsity, and the coarsest.
+    outputs are their bias. The coarsest kernel: whole units exist or not.
 
     The weights are an ordinary parameter (R, C): R rows and C columns of the matrix (O, D).
 

@@ -48,6 +48,11 @@ class Gradual(Rule, ABC):
         return 1.0 if step >= self._end(steps) else min(step / (self.until * steps), 1.0)
 
     @final
+    def settled(self, step: int, steps: int) -> bool:
+        """After the last update."""
+        return step >= self._end(steps)
+
+    @final
     def sparsity(self, progress: float) -> float:
         """Zhu and Gupta 2017, arXiv 1710.01878, eq. 1."""
         return cubic(self.initial, self.final, progress)

@@ -53,6 +53,10 @@ class Rule(ABC):
     def progress(self, step: int, steps: int) -> float:
         """The share of the time of change that is over."""
 
+    def settled(self, step: int, steps: int) -> bool:
+        """Whether the net has its final number of weights after `step` optimizer steps."""
+        return True
+
 
 class LatentRule(Rule, ABC):
     """For layers whose weights live on outside of the mask, and for no others."""

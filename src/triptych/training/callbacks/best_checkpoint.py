@@ -4,13 +4,18 @@ import shutil
 from pathlib import Path
 from typing import Any, final
 
+from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from triptych.training.module import ClassifierModule
 
 
 @final
 class BestCheckpoint(ModelCheckpoint):
-    """Keeps `best.ckpt`, the epoch with the best `monitor`.
+    """Keeps `best.ckpt`, the epoch with the best `monitor`, of those with a net of final size: see
+    `ClassifierModule.settled`.
 
     A run that resumes in a folder of its own takes the best checkpoint so far along; Lightning
     would forget its score, and test the best of the later epochs only.
@@ -30,6 +35,12 @@ class BestCheckpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether this epoch is the best so far."""
+        module = trainer.lightning_module
+        assert isinstance(module, ClassifierModule)
+        return module.settled and super().check_monitor_top_k(trainer, current)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on with the best score so far, and a copy of its file."""
