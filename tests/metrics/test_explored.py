@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from triptych.metrics import MaskHistory
-from triptych.metrics.explored import packed, unpacked
+from triptych.sparse import packed, unpacked
 
 WIDTH = 12
 places = st.sets(st.integers(0, WIDTH - 1))

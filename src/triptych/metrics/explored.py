@@ -1,12 +1,12 @@
 """What moving masks did so far: the weights that moved, and the places that were ever tried."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, final
 
-import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool
 from torch import Tensor
+
+from triptych.sparse import packed, unpacked
 
 Masks = Mapping[str, Bool[Tensor, "O D"]]
 """The mask of each sparse layer, by the layer's name."""
@@ -66,20 +66,3 @@ class MaskHistory:
         shapes = state["shapes"]
         self._tried = {k: unpacked(bits, shapes[k]) for k, bits in state["tried"].items()}
         self._moved, self._weights = state["moved"], state["weights"]
-
-
-def packed(mask: Bool[Tensor, "..."]) -> UInt8[Tensor, " bytes"]:
-    """Eight places in a byte, the first in its lowest bit; the last byte is filled with zeros."""
-    flat = mask.flatten().to(torch.uint8)
-    eights = torch.nn.functional.pad(flat, (0, -len(flat) % 8)).view(-1, 8)
-    return (eights << _places(mask.device)).sum(dim=1, dtype=torch.uint8)
-
-
-def unpacked(bits: UInt8[Tensor, " bytes"], shape: list[int]) -> Bool[Tensor, "..."]:
-    """The mask of this shape that `packed` made the bits from."""
-    flat = ((bits[:, None] >> _places(bits.device)) & 1).flatten()
-    return flat[: math.prod(shape)].bool().view(shape)
-
-
-def _places(device: torch.device) -> Tensor:
-    return torch.arange(8, dtype=torch.uint8, device=device)

@@ -1,5 +1,6 @@
 """Sparse panel: layers with few weights, or with few that work. Torch only."""
 
+from triptych.sparse.bits import packed, unpacked
 from triptych.sparse.dynamic.chosen import chosen_product
 from triptych.sparse.dynamic.controller import (
     Controller,
@@ -115,6 +116,7 @@ __all__ = [
     "move",
     "n_of_m_masks",
     "neurons_masks",
+    "packed",
     "read_export",
     "require_safetensors",
     "sparse_layers",
@@ -123,6 +125,7 @@ __all__ = [
     "two_four_masks",
     "uniform_mask",
     "uniform_masks",
+    "unpacked",
     "verify_export",
     "write_export",
     "zero_state",

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.sparse.export.layouts import layouts, unpacked, widest_block
+from triptych.sparse import unpacked
+from triptych.sparse.export.layouts import layouts, widest_block
 
 
 def matrix_of(rows: int, columns: int, density: float, seed: int) -> tuple[Tensor, Tensor]:

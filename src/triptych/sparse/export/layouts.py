@@ -27,11 +27,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.errors import IncompatibleSettings
+from triptych.sparse.bits import packed, unpacked
 from triptych.sparse.kernels.block import is_of_blocks, scattered_blocks, tiles
 from triptych.sparse.kernels.rows import Rows, rows_of, scattered_rows
 from triptych.sparse.kernels.stored import Parts
@@ -103,6 +103,7 @@ def _decode_block(parts: Parts, shape: tuple[int, int]) -> Float[Tensor, "O D"]:
 def widest_block(mask: Bool[Tensor, "O D"]) -> int:
     """The largest width of blocks that a mask is made of, 1 if of no larger ones.
 
+    >>> import torch
     >>> widest_block(torch.eye(2, dtype=torch.bool).repeat_interleave(3, 0).repeat_interleave(3, 1))
     3
     """
@@ -119,31 +120,3 @@ def _decode_bitmask(parts: Parts, shape: tuple[int, int]) -> Float[Tensor, "O D"
     dense = parts["values"].new_zeros(shape)
     dense[unpacked(parts["bits"], shape)] = parts["values"]
     return dense
-
-
-def packed(mask: Bool[Tensor, "O D"]) -> UInt8[Tensor, " _"]:
-    """Eight places to a byte, the first in the lowest bit.
-
-    >>> packed(torch.tensor([[True, False, True], [False, False, False], [False, False, True]]))
-    tensor([5, 1], dtype=torch.uint8)
-    """
-    flat = mask.flatten()
-    padded = torch.cat([flat, flat.new_zeros(-len(flat) % 8)]).view(-1, 8)
-    return (padded * _worths(mask.device)).sum(dim=1, dtype=torch.uint8)
-
-
-def unpacked(bits: UInt8[Tensor, " _"], shape: tuple[int, int]) -> Bool[Tensor, "O D"]:
-    """Of `packed(mask)` and the shape of the mask, the mask.
-
-    Raises:
-        InvalidSetting: if there are not as many bits as the shape needs.
-    """
-    places = shape[0] * shape[1]
-    if len(bits) != -(-places // 8):
-        raise InvalidSetting(f"{len(bits)} bytes of mask cannot be of {shape[0]} x {shape[1]}")
-    flat = (bits[:, None] & _worths(bits.device)).flatten() != 0
-    return flat[:places].view(shape)
-
-
-def _worths(device: torch.device) -> UInt8[Tensor, " 8"]:
-    return 2 ** torch.arange(8, dtype=torch.uint8, device=device)
