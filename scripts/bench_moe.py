@@ -6,7 +6,7 @@ One pass is forward and backward with all gradients, router included. All subjec
 turns in random order; a row is the median over rounds of subject / baseline. With 1 thread times
 are CPU seconds of the process, which other work disturbs least; with 2 threads they are wall
 seconds, because a thread that waits costs no CPU. Layers of other libraries that are installed
-(`pip install -e '.[oracles]'`) run beside ours. With a GPU, see `moe_gpu.py`.
+(`pip install -e '.[oracles]'`) run beside ours. For a GPU: `bench_moe_gpu.py`.
 """
 
 import gc
@@ -20,7 +20,6 @@ from multiprocessing import get_context
 import torch
 from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
 from bench_rounds import SLOW, Clock, fastest, interleaved, ratios
-from moe_gpu import gpu_rows
 from moe_peers import PEERS, ROOM, SEQUENCE, absences, peers
 from moe_subjects import (
     VARIANTS,
@@ -184,6 +183,7 @@ def notes(plan: Plan) -> list[str]:
         f" {plan.rounds} rounds.",
         "tutel is not offered by the package index and is left out.",
         *absences({name: shape for name, (shape, _) in CASES.items()}),
+        "Nothing here is of a GPU: see moe_gpu.md.",
     ]
 
 
@@ -195,12 +195,8 @@ def main() -> None:
     rows = alone(single) + alone(
         replace(single, threads=2, rounds=min(single.rounds, ROUNDS_OF_TWO))
     )
-    if torch.cuda.is_available():
-        gpu, facts = gpu_rows(options.quick, single.rounds)
-    else:
-        gpu, facts = [], ["No GPU was at hand: its rows are absent, and nothing is claimed of it."]
     packages = sorted({peer.package for peer in PEERS if peer.installed})
-    publish("moe", rows + gpu, options.out, [*notes(single), *facts], packages)
+    publish("moe", rows, options.out, notes(single), packages)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Other people's layers for `bench_moe.py`, each with the FLOPs per token of ours.
+"""Other people's layers for the MoE benchmarks, each with the FLOPs per token of ours.
 
 Experts of two matrices get 1.5 times our hidden units, as ours have three. Libraries that give
 experts a fixed room get 1.25 times what is needed at perfect balance, their own usual factor, and
@@ -55,7 +55,8 @@ def mixtral(shape: Shape, moe: MoE, implementation: str) -> Work:
         num_experts_per_tok=shape.top_k,
     )
     config._experts_implementation = implementation
-    block = module.MixtralSparseMoeBlock(config).to(shape.device, shape.dtype)
+    with torch.device(shape.device):
+        block = module.MixtralSparseMoeBlock(config).to(shape.dtype)
     copy_mixtral(block, moe)
     return Work(lambda x: block(x[None])[0], list(block.parameters()), *batch(shape))
 

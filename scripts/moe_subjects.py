@@ -1,4 +1,5 @@
-"""What `bench_moe.py` times of ours: one layer with each dispatch, and the dense network beside it.
+"""What `bench_moe.py` and `bench_moe_gpu.py` time of ours: one layer with each dispatch, and the
+dense network beside it.
 
 A `Work` is one forward and one backward pass with all gradients: of the input, of the router and
 of the experts.
@@ -30,6 +31,7 @@ from triptych.moe import (
     grouped_dispatch,
     loop_dispatch,
     padded_dispatch,
+    triton_dispatch,
 )
 from triptych.moe.native.operator import operator_or_none
 
@@ -136,26 +138,27 @@ def backward_seconds(work: Work, clock: Clock) -> float:
 
 def batch(shape: Shape) -> tuple[Tensor, Tensor]:
     """The input, first feature always 1, and the gradient of the output."""
-    generator = torch.Generator().manual_seed(1)
-    x, above = torch.randn(2, shape.tokens, shape.width, generator=generator)
+    generator = torch.Generator(shape.device).manual_seed(1)
+    size = 2, shape.tokens, shape.width
+    x, above = torch.randn(size, generator=generator, device=shape.device).to(shape.dtype)
     x[:, 0] = 1
-    x, above = (v.to(shape.device, shape.dtype) for v in (x, above))
     return x.requires_grad_(), above
 
 
 def layer(shape: Shape) -> MoE:
     """Our layer, with the first expert made as popular as `skew` says."""
     torch.manual_seed(0)
-    router = SoftmaxTopK(shape.width, shape.experts, top_k=shape.top_k)
-    experts = StackedMLP(
-        shape.experts,
-        shape.width,
-        shape.width,
-        d_hidden=shape.hidden,
-        activation=SwiGLU,
-        bias=False,
-    )
-    moe = MoE(router, experts).to(shape.device, shape.dtype)
+    with torch.device(shape.device):  # billions of numbers take long on a CPU
+        router = SoftmaxTopK(shape.width, shape.experts, top_k=shape.top_k)
+        experts = StackedMLP(
+            shape.experts,
+            shape.width,
+            shape.width,
+            d_hidden=shape.hidden,
+            activation=SwiGLU,
+            bias=False,
+        )
+    moe = MoE(router, experts).to(shape.dtype)
     (scores,) = moe.router.parameters()
     with torch.no_grad():
         scores[:, 0] = 0
@@ -178,12 +181,15 @@ def skew(moe: MoE, x: Tensor, scores: Tensor, goal: float) -> None:
 
 def ours(shape: Shape, moe: MoE) -> dict[str, Work]:
     """The same layer in each way that takes it."""
-    works = {name: work(shape, like(moe, shape, way)) for name, way in variants().items()}
+    works = {name: work(shape, like(moe, shape, way)) for name, way in variants(shape).items()}
     return {name: candidate for name, candidate in works.items() if runs(candidate)}
 
 
-def variants() -> dict[str, Variant]:
+def variants(shape: Shape) -> dict[str, Variant]:
     """All, less the fused one where it cannot be compiled: it would be the loop by another name."""
+    if shape.device != "cpu":
+        others = {name: way for name, way in VARIANTS.items() if name != "fused"}
+        return others | {"triton": Variant(triton_dispatch)}
     compiled = operator_or_none() is not None
     return {name: way for name, way in VARIANTS.items() if compiled or name != "fused"}
 
@@ -216,10 +222,11 @@ def dense(shape: Shape, rows: int) -> Work:
         rows: how many go through both layers before the next do; results do not depend on it.
     """
     hidden = shape.top_k * shape.hidden
-    generator = torch.Generator().manual_seed(2)
-    up = torch.randn(2 * hidden, shape.width, generator=generator) * shape.width**-0.5
-    down = torch.randn(shape.width, hidden, generator=generator) * hidden**-0.5
-    parameters = [v.to(shape.device, shape.dtype).requires_grad_() for v in (up, down)]
+    generator = torch.Generator(shape.device).manual_seed(2)
+    with torch.device(shape.device):
+        up = torch.randn(2 * hidden, shape.width, generator=generator) * shape.width**-0.5
+        down = torch.randn(shape.width, hidden, generator=generator) * hidden**-0.5
+    parameters = [v.to(shape.dtype).requires_grad_() for v in (up, down)]
     activation = SwiGLU()
 
     def forward(x: Tensor) -> Tensor:

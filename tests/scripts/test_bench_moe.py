@@ -34,7 +34,7 @@ def peers(monkeypatch):
 @pytest.fixture
 def gpu(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("moe_gpu")
+    return importlib.import_module("bench_moe_gpu")
 
 
 def shape(subjects, **changes):
@@ -187,4 +187,16 @@ def test_the_quick_benchmark_of_the_moe_writes_its_rows_and_what_a_reader_must_k
 def test_the_gpu_cases_run_and_never_wait_for_the_device(gpu):
     rows, facts = gpu.gpu_rows(quick=True, rounds=6)
     assert any("CUDA graphs" in row.case for row in rows)
-    assert "grouped" in facts[0]
+    assert "grouped, triton" in facts[0]
+    assert {"ours, triton", "ours, grouped"} <= {row.subject for row in rows}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.parametrize("script", ["bench_moe_gpu.py", "bench_sparse_gpu.py"])
+def test_without_a_gpu_its_benchmarks_end_in_one_line(script):
+    command = [sys.executable, str(SCRIPTS / script), "--quick"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        "this benchmark needs a CUDA device, and torch sees none here"
+    ]

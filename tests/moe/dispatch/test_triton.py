@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from triptych import triton
 from triptych.errors import IncompatibleSettings
 from triptych.moe import (
     MoE,
@@ -19,7 +20,6 @@ from triptych.moe import (
     triton_dispatch,
     z_loss,
 )
-from triptych.moe.dispatch.triton import dispatch
 
 from . import triton_checks as checks
 from .stacked_cases import Case, check_agreement
@@ -70,7 +70,7 @@ def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch):
 
 
 def test_without_triton_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
+    monkeypatch.setattr(triton, "find_spec", lambda name: None)
     with pytest.raises(IncompatibleSettings, match=r"triton is not installed.*grouped or loop"):
         run_once(Case(), "cpu")
 

@@ -10,16 +10,20 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.notices import say_once
+from triptych.sparse.kernels.derived import Derived
 from triptych.sparse.kernels.kernel import drawn
 from triptych.sparse.kernels.sizes import StoredSizes
 from triptych.sparse.kernels.stored import Parts
+from triptych.sparse.kernels.triton.function import BlockProduct, Index, why_not_triton
 from triptych.sparse.kernels.values import ValuesAlone
 
 
 @final
 class BlockLinear(ValuesAlone):
-    """Computes the blocks that exist and no others: each block is a small dense product in
-    place. Twice to thrice as fast on a CPU as single weights are: `benchmarks/sparse.md`.
+    """Computes the blocks that exist and no others: on a CPU each block is a small dense product
+    in place, twice to thrice as fast as single weights are; on CUDA Triton kernels compute all of
+    them at once, for blocks of 16, 32, 64 or 128: `benchmarks/sparse.md`.
 
     The N blocks are an ordinary parameter (N, block, block), row by row, each transposed (input,
     output).
@@ -52,6 +56,7 @@ class BlockLinear(ValuesAlone):
         self.register_buffer("columns", parts["columns"])
         self.register_buffer("starts", parts["starts"])
         self.register_load_state_dict_pre_hook(StoredSizes(("columns",), (block, block)))
+        self.index: Derived[Index] = Derived()
 
     def product(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""
@@ -60,8 +65,19 @@ class BlockLinear(ValuesAlone):
             half = torch.get_autocast_dtype(x.device.type)
             x, values, bias = x.to(half), values.to(half), bias.to(half)
         flat = x.reshape(x.shape[:-1].numel(), self.d_in)
-        y = _Product.apply(flat, values, bias, self.columns.tolist(), self.starts.tolist())
+        y = self._multiplied(flat, values, bias)
         return y.view(*x.shape[:-1], self.d_out)
+
+    def _multiplied(self, x: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        refusal = why_not_triton(x, self.block)
+        if refusal is None and len(x):  # a launch needs rows
+            where = self.columns, self.starts
+            columns = self.d_in // self.block
+            index = self.index.of(lambda: Index.of(*where, columns), *where)
+            return BlockProduct.apply(x, values, bias, index)
+        if x.is_cuda and refusal is not None:
+            say_once(f"kernel block: one product after the other, because {refusal}")
+        return _Product.apply(x, values, bias, self.columns.tolist(), self.starts.tolist())
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
         """Each block to its place."""
@@ -103,8 +119,8 @@ class BlockLinear(ValuesAlone):
 
     @property
     def executes(self) -> str:
-        """Itself."""
-        return "block"
+        """Itself, and whether by Triton kernels."""
+        return "block" if why_not_triton(self.values, self.block) else "block (triton)"
 
 
 def check_block(block: int) -> None:

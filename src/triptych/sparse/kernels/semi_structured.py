@@ -1,5 +1,6 @@
 """2:4 sparsity that is executed: the sparse products of GPUs, forward and backward."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import final
 
@@ -11,8 +12,16 @@ from torch.nn import functional as F
 from triptych.errors import IncompatibleSettings
 from triptych.notices import say_once
 from triptych.sparse.kernels.choosing import ChoosingLinear, Product, Results
+from triptych.sparse.kernels.derived import Derived
 from triptych.sparse.kernels.kernel import drawn
-from triptych.sparse.kernels.two_four import compute_type, two_four_product, why_not_two_four
+from triptych.sparse.kernels.two_four import (
+    Algorithms,
+    compute_type,
+    packed_once,
+    times,
+    two_four_product,
+    why_not_two_four,
+)
 from triptych.sparse.kernels.under_mask import UnderMask
 from triptych.sparse.patterns.two_four import is_transposable
 
@@ -25,9 +34,11 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
     """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
     precision the outputs and the gradient of the inputs are 2:4 sparse products.
 
-    Where these are unsupported, slower at the first call of a kind, or not equal to the masked
-    product, it is the masked product, and says so once. The weights stay a dense parameter, and
-    their gradient a dense product: 2:4 saves time at best, not memory.
+    In training the weight is packed for them at every call, without gradients once, until it
+    changes. Where they are unsupported, slower at the first call of a kind, or not equal to the
+    masked product, it is the masked product, and says so once. The weights stay a dense parameter,
+    and their gradient a dense product: 2:4 saves time at best, not memory. On an H200 it saves
+    some without gradients and nothing in training: `benchmarks/sparse_gpu.md`.
 
     Args:
         mask: (O, D), true where a weight exists.
@@ -39,6 +50,8 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
     def __init__(self, mask: Bool[Tensor, "O D"]) -> None:
         super().__init__()
         self.hold(mask, *drawn(mask))
+        self.algorithms = Algorithms()
+        self.packed: dict[torch.dtype, Derived[Tensor]] = defaultdict(Derived)
 
     def check(self, mask: Bool[Tensor, "O D"]) -> None:
         """Takes what is transposable."""
@@ -86,9 +99,22 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
     def _two_four(self, x: Tensor) -> Tensor:
         half = compute_type(x)
         flat = x.reshape(x.shape[:-1].numel(), x.shape[-1]).to(half).contiguous()
-        weight = torch.where(self.live, self.weight, 0.0).to(half)
-        y = two_four_product(flat, weight) + self.bias.to(half)
-        return y.view(*x.shape[:-1], len(weight))
+        bias = self.bias.to(half)
+        if torch.is_grad_enabled():
+            weight = torch.where(self.live, self.weight, 0.0).to(half)
+            y = two_four_product(flat, weight, bias, self.algorithms)
+        else:
+            packed = self._packed(half)
+            y = times(flat, packed, bias, self.algorithms.of("packed once", packed, flat))
+        return y.view(*x.shape[:-1], len(self.weight))
+
+    def _packed(self, half: torch.dtype) -> Tensor:
+        """The weight as it is now."""
+
+        def pack() -> Tensor:
+            return packed_once(torch.where(self.live, self.weight, 0.0).to(half))
+
+        return self.packed[half].of(pack, self.weight, self.live)
 
 
 def better(results: Results, seconds: Mapping[str, float]) -> tuple[str, str]:

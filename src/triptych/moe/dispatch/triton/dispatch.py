@@ -1,7 +1,5 @@
 """All experts in grouped products, with what is between them in a few Triton kernels."""
 
-from importlib.util import find_spec
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,6 +14,7 @@ from triptych.moe.dispatch.triton.launch import kernel_name
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.routing import Routing
+from triptych.triton import interpreted, why_no_triton
 
 
 def triton_dispatch(
@@ -44,7 +43,7 @@ def triton_dispatch(
         )
     if not len(x):
         return loop_dispatch(x, routing, experts)  # a launch needs rows
-    if not (x.is_cuda or _interpreted()):
+    if not (x.is_cuda or interpreted()):
         return grouped_dispatch(x, routing, experts)
     with torch.cuda.device_of(x):  # kernels start on the current device, not on that of x
         return _dispatch(x.to(dtype), routing, bank)
@@ -54,11 +53,7 @@ def why_not_triton(bank: StackedMLP) -> str | None:
     """What is missing for the kernels, or None."""
     if kernel_name(bank.activation) is None:
         return f"no kernel for the activation {type(bank.activation).__name__}"
-    if find_spec("triton") is None:
-        return "the package triton is not installed (torch brings it on CUDA)"
-    if not (torch.cuda.is_available() or _interpreted()):
-        return "needs a CUDA device, and torch sees none here"
-    return None
+    return why_no_triton()
 
 
 def _dispatch(x: Tensor, routing: Routing, bank: StackedMLP) -> Tensor:
@@ -87,9 +82,3 @@ def _each_gate(routing: Routing) -> Float[Tensor, "T E"]:
     gates = routing.gates if running is None else torch.where(running, routing.gates, 0.0)
     zeros = gates.new_zeros(len(gates), routing.num_experts)
     return zeros.scatter(1, routing.experts, gates)
-
-
-def _interpreted() -> bool:
-    from triton import knobs  # pyright: ignore[reportMissingImports]
-
-    return knobs.runtime.interpret

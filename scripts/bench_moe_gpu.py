@@ -1,13 +1,20 @@
-"""The GPU cases of `bench_moe.py`: half precision, timed by CUDA events."""
+"""Times our MoE layer on a GPU with each dispatch against a dense network of the same active FLOPs.
 
+Usage: python scripts/bench_moe_gpu.py [--quick] [--out FILE.json]
+
+Half precision; one pass is forward and backward with all gradients, router included. See
+`bench_moe.py`, which measures the same on a CPU.
+"""
+
+import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import torch
-from bench_format import Row, median_interval
-from bench_rounds import fastest, interleaved, ratios
-from moe_peers import peers
+from bench_device import in_a_row, need_gpu
+from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
+from bench_rounds import SLOW, fastest, interleaved, ratios
+from moe_peers import PEERS, absences, peers
 from moe_subjects import Shape, Work, dense, layer, ours
 
 CUDA = Shape(16384, 4096, 2048, 64, 4, torch.bfloat16, "cuda")
@@ -18,7 +25,7 @@ CASES: dict[str, tuple[Shape, float]] = {
 }
 TINY = Shape(128, 32, 80, 4, 2, torch.bfloat16, "cuda")
 TINY_GOAL = 2.0
-SHORTEST = 0.02  # seconds that one timing lasts at least
+ROUNDS = 30
 WITHOUT_WAITING = ("grouped", "triton")
 
 
@@ -27,6 +34,7 @@ def gpu_rows(quick: bool, rounds: int) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     for name, (shape, goal) in CASES.items():
         smaller = replace(shape, tokens=256, width=64, hidden=32, experts=8)
+        print(f"{name}: {shape} ...", file=sys.stderr, flush=True)
         rows += against_dense(name, smaller if quick else shape, goal, rounds)
         torch.cuda.empty_cache()
     rows += graph_rows(rounds)
@@ -35,7 +43,7 @@ def gpu_rows(quick: bool, rounds: int) -> tuple[list[Row], list[str]]:
     for work in works.values():
         run_without_waiting(work)
     passed = ", ".join(works)
-    return rows, [f"GPU: one step of {passed} passes torch.cuda.set_sync_debug_mode('error')."]
+    return rows, [f"One step of {passed} passes torch.cuda.set_sync_debug_mode('error')."]
 
 
 def against_dense(name: str, shape: Shape, goal: float, rounds: int) -> list[Row]:
@@ -43,8 +51,8 @@ def against_dense(name: str, shape: Shape, goal: float, rounds: int) -> list[Row
     moe = layer(shape)
     own = {f"ours, {key}": work for key, work in ours(shape, moe).items()}
     works = {"dense": dense(shape, shape.tokens)} | own | peers(shape, moe)
-    timers = {key: partial(seconds, work.run) for key, work in works.items()}
-    return _rows(f"GPU, {name}: {shape}", timers, list(own), goal, rounds)
+    timers = {key: in_a_row(work.run) for key, work in works.items()}
+    return _rows(f"{name}: {shape}", timers, list(own), goal, rounds)
 
 
 def graph_rows(rounds: int) -> list[Row]:
@@ -52,14 +60,14 @@ def graph_rows(rounds: int) -> list[Row]:
     moe = layer(TINY)
     own = {f"ours, {key}": work for key, work in ours(TINY, moe).items() if key in WITHOUT_WAITING}
     works = {"dense": dense(TINY, TINY.tokens)} | own
-    timers = {key: partial(seconds, graphed(work)) for key, work in works.items()}
-    return _rows(f"GPU, tiny, CUDA graphs: {TINY}", timers, list(own), TINY_GOAL, rounds)
+    timers = {key: in_a_row(graphed(work)) for key, work in works.items()}
+    return _rows(f"tiny, CUDA graphs: {TINY}", timers, list(own), TINY_GOAL, rounds)
 
 
 def _rows(
     case: str, timers: dict[str, Callable[[], float]], own: list[str], goal: float, rounds: int
 ) -> list[Row]:
-    times = interleaved(timers, rounds, "dense", SHORTEST)
+    times = interleaved(timers, rounds, "dense", shortest=0.0)
     best = fastest(times, own, "dense")
     table = []
     for key in timers:
@@ -67,17 +75,6 @@ def _rows(
             interval = median_interval(ratios(times, key, "dense"))
             table.append(Row(case, key, "dense", *interval, goal if key == best else None))
     return table
-
-
-def seconds(step: Callable[[], object]) -> float:
-    """Time on the device of one step, with the gaps between its kernels."""
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    torch.cuda.synchronize()
-    start.record()
-    step()
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1000
 
 
 def graphed(work: Work) -> Callable[[], None]:
@@ -106,3 +103,27 @@ def run_without_waiting(work: Work) -> None:
         work.run()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def main() -> None:
+    """Measures, prints and, if asked, writes."""
+    options = arguments(__doc__)
+    need_gpu()
+    rounds = FEWEST_ROUNDS if options.quick else ROUNDS
+    rows, facts = gpu_rows(options.quick, rounds)
+    notes = [
+        "Ours: SoftmaxTopK router and SwiGLU experts without bias, all of it timed. Dense: SwiGLU"
+        " of k h hidden units, no router. Times are of steps that follow each other, by CUDA"
+        " events.",
+        "The goal is stated for our fastest dispatch.",
+        f"A subject over {SLOW} times as slow as its baseline is timed in {FEWEST_ROUNDS} of the"
+        f" {rounds} rounds.",
+        *facts,
+        *absences({name: shape for name, (shape, _) in CASES.items()}),
+    ]
+    packages = sorted({peer.package for peer in PEERS if peer.installed})
+    publish("moe_gpu", rows, options.out, notes, ["triton", *packages])
+
+
+if __name__ == "__main__":
+    main()
