@@ -93,7 +93,7 @@ def outcome(layer: Layer, x: Tensor) -> dict[str, Tensor]:
     layer.zero_grad()
     x = x.clone().requires_grad_()
     y = layer(x)
-    (y * torch.arange(1.0, y.numel() + 1, dtype=y.dtype).view(y.shape)).sum().backward()
+    (y * torch.arange(1.0, y.numel() + 1).to(y).view(y.shape)).sum().backward()
     grad = layer.weights.grad
     grad = torch.zeros_like(layer.weights) if grad is None else grad
     weight = grad if layer.latent else layer.spread(grad).detach()
@@ -124,6 +124,18 @@ def test_outputs_and_all_gradients_are_those_of_the_reference(
     ours, theirs = kernel(name, mask).double(), reference(name, mask).double()
     x = torch.randn(batch, mask.shape[1], dtype=torch.double)
     assert_alike(outcome(ours, x), outcome(theirs, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@each_case
+@pytest.mark.parametrize("batch", [0, 1, 65, 130])
+def test_on_a_gpu_they_are_those_of_the_reference_on_a_cpu(name, kind, batch):
+    mask = mask_of(kind, 4, 3, 0.6)
+    ours, theirs = kernel(name, mask).double(), reference(name, mask).double()
+    x = torch.randn(batch, mask.shape[1], dtype=torch.double)
+    found = {k: v.cpu() for k, v in outcome(ours.cuda(), x.cuda()).items()}
+    assert_alike(found, outcome(theirs, x), rtol=1e-9, atol=1e-9)
 
 
 @each_case
