@@ -3,6 +3,7 @@ import logging
 import pytest
 import torch
 
+from triptych import triton
 from triptych.moe import (
     GELU,
     Specialists,
@@ -11,6 +12,7 @@ from triptych.moe import (
     grouped_dispatch,
     loop_dispatch,
     reference_dispatch,
+    triton_dispatch,
 )
 from triptych.moe.dispatch.auto import choose
 from triptych.notices import say_once
@@ -52,10 +54,15 @@ def test_the_loop_is_taken_where_the_operator_would_refuse(operator):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_only_bfloat16_takes_the_grouped_product():
+def test_on_a_gpu_only_bfloat16_takes_grouped_products(monkeypatch):
     x, experts = X.cuda(), bank().cuda()
     assert choose(x, experts, None)[0] is loop_dispatch
-    assert choose(x.bfloat16(), experts.bfloat16(), None)[0] is grouped_dispatch
+    x, experts = x.bfloat16(), experts.bfloat16()
+    assert choose(x, experts, None)[0] is triton_dispatch
+    monkeypatch.setattr(triton, "find_spec", lambda name: None)
+    dispatch, reason = choose(x, experts, None)
+    assert dispatch is grouped_dispatch
+    assert reason.startswith("dispatch grouped: the package triton is not installed")
 
 
 def test_the_choice_is_said_once_however_many_layers_there_are(caplog):

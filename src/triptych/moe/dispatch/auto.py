@@ -10,6 +10,7 @@ from torch import Tensor
 from triptych.moe.dispatch.fused import run_fused, why_not_fused
 from triptych.moe.dispatch.grouped import compute_type, grouped_dispatch, why_not_grouped
 from triptych.moe.dispatch.loop import loop_dispatch
+from triptych.moe.dispatch.triton.dispatch import triton_dispatch, why_not_triton
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.native.operator import Operator, operator_if_built
@@ -32,8 +33,9 @@ def choose(
     """The dispatch, and a line that names it and says why.
 
     On the CPU the fused operator if it has been compiled, else the loop: the fastest and, mostly,
-    the second at all sizes (`benchmarks/moe.md`). On CUDA the grouped product in bfloat16, the
-    one precision in which it is a single kernel.
+    the second at all sizes (`benchmarks/moe.md`). On CUDA in bfloat16, the one precision in which
+    a grouped product is a single kernel, that product with Triton kernels around it: the fastest
+    at all sizes (`benchmarks/moe_gpu.md`); without them where they cannot be had.
     """
     if not isinstance(experts, StackedMLP):
         return loop_dispatch, "dispatch loop: the experts differ"
@@ -41,7 +43,10 @@ def choose(
         dtype = compute_type(x, experts)
         refusal = why_not_grouped(experts, dtype)
         if refusal is None and dtype == torch.bfloat16:
-            return grouped_dispatch, "dispatch grouped: one kernel for all experts in bfloat16"
+            missing = why_not_triton(experts)
+            if missing is not None:
+                return grouped_dispatch, f"dispatch grouped: {missing}"
+            return triton_dispatch, "dispatch triton: grouped products with kernels around them"
         return loop_dispatch, f"dispatch loop: {refusal or f'grouped_mm is no kernel in {dtype}'}"
     refusal = why_not_fused(x, experts)
     if refusal is not None:

@@ -3,13 +3,14 @@
 Every function here imports the kernels when it is called, as triton need not be installed.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-TILE = 128  # tokens of one tile; fewer where there are fewer
+TILE = 256  # tokens of one tile; fewer where there are fewer, or where they do not fit
 DEPTH = 64  # tokens added at a time to the gradient of a block
 NARROWEST = 16  # of a product in Triton
 
@@ -52,8 +53,9 @@ def _product(
 ) -> Tensor:
     from triptych.sparse.kernels.triton.kernels import product_kernel
 
-    block, tile = values.shape[1], _tile(len(x), TILE)
-    grid = (out.shape[1] // block, -(-len(x) // tile))
+    block = values.shape[1]
+    how = product_resources(len(x), out.shape[1], block, _chip(x))
+    grid = (out.shape[1] // block, -(-len(x) // how.tile))
     product_kernel[grid](  # pyright: ignore[reportIndexIssue]
         x,
         values,
@@ -66,10 +68,10 @@ def _product(
         x.shape[1],
         out.shape[1],
         block,
-        tile,
+        how.tile,
         transposed,
         _precision(x),
-        **_resources(block),
+        **how.flags(),
     )
     return out
 
@@ -87,6 +89,7 @@ def values_gradient(
     out, block = torch.empty_like(values), values.shape[1]
     if not len(values):
         return out
+    how = values_resources(len(x), block, _chip(x))
     values_kernel[(len(values),)](  # pyright: ignore[reportIndexIssue]
         x,
         grad,
@@ -97,11 +100,80 @@ def values_gradient(
         x.shape[1],
         grad.shape[1],
         block,
-        _tile(len(x), DEPTH),
+        how.tile,
         _precision(x),
-        **_resources(block),
+        **how.flags(),
     )
     return out
+
+
+@final
+@dataclass(frozen=True)
+class Chip:
+    """What limits a program.
+
+    Attributes:
+        processors: that run programs at once.
+        bytes: of the memory that one program shares.
+        itemsize: bytes of a number.
+    """
+
+    processors: int
+    bytes: int
+    itemsize: int
+
+
+@final
+@dataclass(frozen=True)
+class Resources:
+    """How a kernel is started: tokens of a tile, warps, and loads in flight."""
+
+    tile: int
+    warps: int
+    stages: int
+
+    def flags(self) -> dict[str, Any]:
+        """As Triton calls them."""
+        return {"num_warps": self.warps, "num_stages": self.stages}
+
+
+def product_resources(tokens: int, d_out: int, block: int, chip: Chip) -> Resources:
+    """The largest tile that fits, and leaves no processor idle; 8 warps for large ones. Measured
+    on an H200: `benchmarks/sparse_gpu.md`.
+
+    >>> product_resources(16384, 4096, 128, Chip(132, 227 * 1024, 2))
+    Resources(tile=256, warps=8, stages=2)
+    >>> product_resources(300, 4096, 64, Chip(108, 99 * 1024, 4))
+    Resources(tile=128, warps=4, stages=2)
+    """
+    stages = 2 if block >= 128 or chip.itemsize > 2 else 3
+    tile = _tile(tokens, TILE)
+    while tile > NARROWEST and (
+        stages * (tile + block) * block * chip.itemsize > chip.bytes
+        or (tile > 64 and d_out // block * -(-tokens // tile) < chip.processors)
+    ):
+        tile //= 2
+    return Resources(tile, 8 if tile * block > 128 * 64 else 4, stages)
+
+
+def values_resources(tokens: int, block: int, chip: Chip) -> Resources:
+    """As many tokens at a time as fit.
+
+    >>> values_resources(16384, 128, Chip(132, 227 * 1024, 2))
+    Resources(tile=64, warps=4, stages=3)
+    """
+    tile, stages = _tile(tokens, DEPTH), 3
+    while tile > NARROWEST and stages * 2 * tile * block * chip.itemsize > chip.bytes:
+        tile //= 2
+    return Resources(tile, 4, stages)
+
+
+def _chip(x: Tensor) -> Chip:
+    if not x.is_cuda:  # interpreted
+        return Chip(1, 64 * 1024, x.element_size())
+    found = torch.cuda.get_device_properties(x.device)
+    memory = found.shared_memory_per_block_optin
+    return Chip(found.multi_processor_count, memory, x.element_size())
 
 
 def _tile(tokens: int, most: int) -> int:
@@ -111,7 +183,3 @@ def _tile(tokens: int, most: int) -> int:
 def _precision(x: Tensor) -> str:
     """That of torch's own products in single precision."""
     return "tf32" if x.is_cuda and torch.backends.cuda.matmul.allow_tf32 else "ieee"
-
-
-def _resources(block: int) -> dict[str, Any]:
-    return {"num_warps": 8 if block >= 128 else 4, "num_stages": 3}
