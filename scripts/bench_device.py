@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-SHORTEST = 0.02  # seconds that one timing lasts at least
+SHORTEST = 0.01  # seconds that one timing lasts at least
 
 
 def need_gpu() -> None:

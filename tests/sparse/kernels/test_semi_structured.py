@@ -15,6 +15,7 @@ from triptych.sparse import MaskedLinear, SemiStructuredLinear, two_four_masks
 from triptych.sparse.kernels.semi_structured import MASKED, TWO_FOUR, better
 from triptych.sparse.kernels.two_four import (
     FIRST,
+    LEAST,
     ROWS,
     Algorithms,
     fastest_algorithm,
@@ -227,34 +228,41 @@ def test_masks_with_three_in_a_row_or_a_column_are_refused():
 @pytest.mark.gpu
 @needs_gpu
 def test_what_a_gpu_cannot_take_is_named():
-    x, weight = torch.zeros(8, 256, device="cuda"), torch.zeros(128, 256, device="cuda")
+    x, weight = torch.zeros(1024, 2048, device="cuda"), torch.zeros(1024, 2048, device="cuda")
     assert "need half precision, and this is torch.float32" in str(why_not_two_four(x, weight))
     half = x.bfloat16()
     assert "that 128 divides" in str(why_not_two_four(half, weight[:64]))
+    small = f"do not pay below {LEAST}, and this is 512 x 2048, 1024 rows"
+    assert small in str(why_not_two_four(half, weight[:512]))
+    assert "1024 x 2048, 8 rows" in str(why_not_two_four(half[:8], weight))
     with torch.autocast("cuda", torch.bfloat16):
         assert why_not_two_four(x, weight) == why_not_two_four(half, weight)
 
 
+needs_cusparselt = pytest.mark.skipif(
+    not (torch.cuda.is_available() and torch.backends.cusparselt.is_available()),
+    reason="needs a CUDA device and cuSPARSELt",
+)
+
+
 @pytest.mark.gpu
-@needs_gpu
-@pytest.mark.skipif(not torch.backends.cusparselt.is_available(), reason="needs cuSPARSELt")
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("rows", [13, 512])
+@needs_cusparselt
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("rows", [1024, 1101])
 def test_on_a_gpu_a_weight_that_is_packed_once_gives_the_masked_product(dtype, rows):
-    layer, reference = (net.cuda().to(dtype) for net in pair(256, 128))
-    x = torch.randn(rows, 128, device="cuda", dtype=dtype)
+    layer, reference = (net.cuda().to(dtype) for net in pair(2048, 1024))
+    x = torch.randn(rows, 1024, device="cuda", dtype=dtype)
     with torch.no_grad():
         close(layer.products[TWO_FOUR](x), reference(x))
+        close(layer(x), reference(x))
 
 
 @pytest.mark.gpu
-@needs_gpu
-@pytest.mark.skipif(not torch.backends.cusparselt.is_available(), reason="needs cuSPARSELt")
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("rows", [13, 512])
-def test_on_a_gpu_training_gives_the_masked_numbers_whatever_was_chosen(dtype, rows):
-    layer, reference = (net.cuda().to(dtype) for net in pair(256, 128))
-    x = torch.randn(rows, 128, device="cuda", dtype=dtype)
+@needs_cusparselt
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_on_a_gpu_training_gives_the_masked_numbers_whatever_was_chosen(dtype):
+    layer, reference = (net.cuda().to(dtype) for net in pair(2048, 1024))
+    x = torch.randn(1101, 1024, device="cuda", dtype=dtype)
     outputs = []
     for net in (layer, reference):
         inputs = x.clone().requires_grad_()
@@ -266,12 +274,11 @@ def test_on_a_gpu_training_gives_the_masked_numbers_whatever_was_chosen(dtype, r
 
 
 @pytest.mark.gpu
-@needs_gpu
-@pytest.mark.skipif(not torch.backends.cusparselt.is_available(), reason="needs cuSPARSELt")
+@needs_cusparselt
 def test_what_the_tile_operator_packs_is_right_or_noticed(caplog):
     """On compute capability 8 it is right; on 9 (seen with torch 2.11) it is not, and said."""
-    layer, reference = (net.cuda().bfloat16() for net in pair(256, 128))
-    x = torch.randn(512, 128, device="cuda", dtype=torch.bfloat16)
+    layer, reference = (net.cuda().bfloat16() for net in pair(2048, 1024))
+    x = torch.randn(1024, 1024, device="cuda", dtype=torch.bfloat16)
     error = (layer.products[TWO_FOUR](x) - reference(x)).abs().max() / reference(x).abs().max()
     say_once.cache_clear()
     with caplog.at_level(logging.INFO, "triptych"):
