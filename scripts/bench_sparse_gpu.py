@@ -51,7 +51,7 @@ class Size:
 
 
 SIZES = (Size(4096, 16384, 16384), Size(16384, 4096, 16384), Size(4096, 4096, 8192))
-QUICK = (Size(256, 512, 256),)
+QUICK = (Size(1024, 2048, 1024),)
 
 
 class TorchBlocks(nn.Module):
