@@ -38,7 +38,7 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
     changes. Where they are unsupported, slower at the first call of a kind, or not equal to the
     masked product, it is the masked product, and says so once. The weights stay a dense parameter,
     and their gradient a dense product: 2:4 saves time at best, not memory. On an H200 it saves
-    some without gradients and nothing in training: `benchmarks/sparse_gpu.md`.
+    some without gradients and nothing in training: `LOG.md`.
 
     Args:
         mask: (O, D), true where a weight exists.

@@ -139,7 +139,7 @@ class Resources:
 
 def product_resources(tokens: int, d_out: int, block: int, chip: Chip) -> Resources:
     """The largest tile that fits, and leaves no processor idle; 8 warps for large ones. Measured
-    on an H200: `benchmarks/sparse_gpu.md`.
+    on an H200: `LOG.md`.
 
     >>> product_resources(16384, 4096, 128, Chip(132, 227 * 1024, 2))
     Resources(tile=256, warps=8, stages=2)
