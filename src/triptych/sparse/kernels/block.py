@@ -1,7 +1,7 @@
 """Block sparsity that is executed: whole blocks of weights, as dense products."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, final
 
 import torch
@@ -167,36 +167,56 @@ class _Product(torch.autograd.Function):
         ctx.save_for_backward(x, values)
         ctx.where = columns, starts
         y = bias.to(_sums(x)).repeat(len(x), 1)
-        inputs, blocks = x.split(values.shape[1], dim=1), values.unbind()
-        for place, row, column in _places(columns, starts, y.split(values.shape[1], dim=1)):
-            _add(row, inputs[column], blocks[place])
+        block, add = values.shape[1], _adder(x)
+        inputs, rows = x.split(block, dim=1), y.split(block, dim=1)
+        for (row, column), weight in zip(_places(columns, starts), values.unbind(), strict=True):
+            add(rows[row], inputs[column], weight)
         return y.to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         grad = grads[0].contiguous()
         x, values = ctx.saved_tensors
-        (columns, starts), block = ctx.where, values.shape[1]
-        for_values = torch.empty_like(values)
-        for_x = torch.zeros_like(x, dtype=_sums(x))
-        inputs, sums = x.split(block, dim=1), for_x.split(block, dim=1)
-        blocks, targets = values.transpose(1, 2).unbind(), for_values.unbind()
-        for place, row, column in _places(columns, starts, grad.split(block, dim=1)):
-            torch.mm(inputs[column].t(), row, out=targets[place])
-            _add(sums[column], row, blocks[place])
-        return for_x.to(x.dtype), for_values, grad.sum(dim=0), None, None
+        for_x, for_values, for_bias = ctx.needs_input_grad[:3]
+        return (
+            _input_gradient(grad, x, values, *ctx.where) if for_x else None,
+            _values_gradient(grad, x, values, *ctx.where) if for_values else None,
+            grad.sum(dim=0) if for_bias else None,
+            None,
+            None,
+        )
 
 
-def _places(
-    columns: list[int], starts: list[int], rows: Sequence[Tensor]
-) -> Iterator[tuple[int, Tensor, int]]:
-    """The number, the row and the column of each block."""
-    for row, (begin, end) in zip(rows, itertools.pairwise(starts), strict=True):
-        for place in range(begin, end):
-            yield place, row, columns[place]
+def _input_gradient(
+    grad: Tensor, x: Tensor, values: Tensor, columns: list[int], starts: list[int]
+) -> Tensor:
+    total = torch.zeros_like(x, dtype=_sums(x))
+    block, add = values.shape[1], _adder(x)
+    sums, rows = total.split(block, dim=1), grad.split(block, dim=1)
+    blocks = values.transpose(1, 2).unbind()
+    for (row, column), weight in zip(_places(columns, starts), blocks, strict=True):
+        add(sums[column], rows[row], weight)
+    return total.to(x.dtype)
+
+
+def _values_gradient(
+    grad: Tensor, x: Tensor, values: Tensor, columns: list[int], starts: list[int]
+) -> Tensor:
+    total, block = torch.empty_like(values), values.shape[1]
+    inputs, rows = x.t().split(block), grad.split(block, dim=1)
+    for (row, column), weight in zip(_places(columns, starts), total.unbind(), strict=True):
+        torch.mm(inputs[column], rows[row], out=weight)
+    return total
+
+
+def _places(columns: list[int], starts: list[int]) -> Iterator[tuple[int, int]]:
+    """The row and the column of each block."""
+    for row, (begin, end) in enumerate(itertools.pairwise(starts)):
+        for column in columns[begin:end]:
+            yield row, column
 
 
 def _sums(x: Tensor) -> torch.dtype:
@@ -204,8 +224,10 @@ def _sums(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
-def _add(total: Tensor, a: Tensor, b: Tensor) -> None:
-    if total.dtype == a.dtype:
-        total.addmm_(a, b)
-    else:
-        total.add_(a @ b)
+def _adder(x: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """What adds a product to a sum."""
+    return Tensor.addmm_ if x.dtype == _sums(x) else _add_wider
+
+
+def _add_wider(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return total.add_(a @ b)

@@ -65,8 +65,8 @@ class CSRLinear(ValuesAlone):
             if len(flat) <= FEW and not torch.is_grad_enabled():
                 y = _few(flat, self.values, self._rows(), self.bias)
             else:
-                y = _Product.apply(flat, self.values, self._rows(), self._columns(), self.t_order)
-                y = y + self.bias
+                where = self._rows(), self._columns(), self.t_order
+                y = _Product.apply(flat, self.values, self.bias, *where)
             return y.view(*x.shape[:-1], self.d_out)
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
@@ -123,7 +123,8 @@ class CSRLinear(ValuesAlone):
         order = torch.argsort(self.columns, stable=True)
         starts = torch.zeros(self.d_in + 1, dtype=torch.int32, device=device)
         starts[1:] = torch.bincount(self.columns, minlength=self.d_in).cumsum(0)
-        self.t_rows, self.t_starts, self.t_order = rows[order].to(torch.int32), starts, order
+        self.t_rows, self.t_starts = rows[order].to(torch.int32), starts
+        self.t_order = order.to(torch.int32)
 
 
 def _transpose_again(layer: CSRLinear, _: object) -> None:
@@ -131,43 +132,48 @@ def _transpose_again(layer: CSRLinear, _: object) -> None:
 
 
 class _Product(torch.autograd.Function):
-    """x W^T; the gradient of the values is sampled where they are, never a dense one."""
+    """x W^T + b; the gradient of the values is sampled where they are, never a dense one."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, values: Tensor, rows: Rows, columns: Rows, order: Tensor
+        ctx: Any, x: Tensor, values: Tensor, bias: Tensor, rows: Rows, columns: Rows, order: Tensor
     ) -> Tensor:
         ctx.save_for_backward(x, values)
         ctx.where = rows, columns, order
-        return _tiled(x, values, rows)
+        return _tiled(x, values, rows, bias)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         (grad,) = grads
         x, values = ctx.saved_tensors
         rows, columns, order = ctx.where
-        for_x = _tiled(grad, values[order], columns) if ctx.needs_input_grad[0] else None
-        for_values = _sampled(grad, x, rows) if ctx.needs_input_grad[1] else None
-        return for_x, for_values, None, None, None
+        wanted, for_x = ctx.needs_input_grad, None
+        if wanted[0]:  # index_select: twice as fast as values[order]
+            for_x = _tiled(grad, values.index_select(0, order), columns, grad.new_zeros(()))
+        for_values = _sampled(grad, x, rows) if wanted[1] else None
+        for_bias = grad.sum(dim=0) if wanted[2] else None
+        return for_x, for_values, for_bias, None, None, None
 
 
-def _tiled(x: Tensor, values: Tensor, rows: Rows) -> Tensor:
+def _tiled(x: Tensor, values: Tensor, rows: Rows, bias: Tensor) -> Tensor:
+    """x W^T + bias; it is added as each tile is turned, which costs nothing."""
     y = x.new_empty(len(x), len(rows.starts) - 1)
     if not len(values):
-        return y.zero_()
+        return y.copy_(bias)
     for start in range(0, len(x), TILE):
         tile = x[start : start + TILE].t().contiguous()  # (D, tile)
-        y[start : start + TILE] = F.embedding_bag(
+        sums = F.embedding_bag(
             rows.columns,
             tile,
             rows.starts,
             mode="sum",
             per_sample_weights=values,
             include_last_offset=True,
-        ).t()
+        )
+        torch.add(sums.t(), bias, out=y[start : start + TILE])
     return y
 
 
