@@ -19,6 +19,18 @@ STARTS = sorted(path.stem for path in MASKS.glob("*.yaml") if "start" in OmegaCo
 each_start = pytest.mark.parametrize("start", STARTS)
 
 
+def options(start: str, folder: Path, *others: str) -> tuple[str, ...]:
+    """What chooses the start, with the checkpoint of a sparse net if it wants one."""
+    chosen = (f"model/mask={start}", *others)
+    if "checkpoint" not in OmegaConf.load(MASKS / f"{start}.yaml").start:
+        return chosen
+    file = folder / "masks" / "a.ckpt"
+    file.parent.mkdir(exist_ok=True)
+    trained, _ = begun("model/mask=synflow", "model/kernel=csr", *others)
+    torch.save({"state_dict": trained.state_dict()}, file)
+    return (*chosen, f"model.mask.start.checkpoint={file}")
+
+
 def begun(*overrides: str) -> tuple[ClassifierModule, ClassificationData]:
     module, data = pair("model=sparse", *overrides)
     module.begin(lambda: (data.splits.train.x, data.splits.train.y))
@@ -26,11 +38,13 @@ def begun(*overrides: str) -> tuple[ClassifierModule, ClassificationData]:
 
 
 @each_start
-def test_a_training_keeps_the_chosen_masks_and_all_kernels_take_the_same_path(start):
+def test_a_training_keeps_the_chosen_masks_and_all_kernels_take_the_same_path(start, tmp_path):
     """4 layers of 10240 places, at 80 %: 8192 weights in all, not 2048 in each."""
     nets = []
     for kernel in ("masked", "csr"):
-        module, data = begun(f"model/mask={start}", f"model/kernel={kernel}", "model.dropout=0.0")
+        module, data = begun(
+            *options(start, tmp_path, "model.dropout=0.0"), f"model/kernel={kernel}"
+        )
         chosen = {name: layer.mask.clone() for name, layer in module.sparse_layers().items()}
         assert sum(int(mask.sum()) for mask in chosen.values()) == 8192
         assert len({int(mask.sum()) for mask in chosen.values()}) > 1
@@ -51,9 +65,9 @@ def test_a_training_keeps_the_chosen_masks_and_all_kernels_take_the_same_path(st
 @pytest.mark.parametrize("kernel", ["masked", "csr", "auto"])
 def test_a_module_built_from_the_settings_alone_takes_the_checkpoint(start, kernel, tmp_path):
     """As eval.py does: without the samples that chose the masks."""
-    settings = (f"model/mask={start}", f"model/kernel={kernel}")
+    settings = (*options(start, tmp_path), f"model/kernel={kernel}")
     module, data = begun(*settings)
-    saved = ModelCheckpoint(dirpath=tmp_path, save_last=True)
+    saved = ModelCheckpoint(dirpath=tmp_path / "saved", save_last=True)
     runner = trainer([saved], max_epochs=2, enable_checkpointing=True)
     runner.fit(module, data)
     (wanted,) = runner.test(module, data, verbose=False)
@@ -66,11 +80,12 @@ def test_a_module_built_from_the_settings_alone_takes_the_checkpoint(start, kern
 
 
 @each_start
-def test_the_choice_is_the_same_on_every_rank_and_moves_no_random_number(start):
-    first, _ = begun(f"model/mask={start}")
+def test_the_choice_is_the_same_on_every_rank_and_moves_no_random_number(start, tmp_path):
+    chosen = options(start, tmp_path)
+    first, _ = begun(*chosen)
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    second, data = pair("model=sparse", f"model/mask={start}")
+    second, data = pair("model=sparse", *chosen)
     torch.set_rng_state(state)
     second.begin(lambda: (data.splits.train.x, data.splits.train.y))
     assert torch.equal(torch.get_rng_state(), state)
@@ -95,9 +110,9 @@ def test_other_modules_begin_without_looking_at_samples(model):
 
 
 @each_start
-def test_masks_may_move_from_where_they_were_chosen(start):
+def test_masks_may_move_from_where_they_were_chosen(start, tmp_path):
     settings = ("model/rule=rigl", "model.rule.every=3", "model/kernel=csr", "optimizer.fused=null")
-    module, data = begun(f"model/mask={start}", *settings)
+    module, data = begun(*options(start, tmp_path), *settings)
     before = {name: layer.mask.clone() for name, layer in module.sparse_layers().items()}
     trainer(max_epochs=3).fit(module, data)
     after = module.sparse_layers()
@@ -115,12 +130,28 @@ def test_masks_may_move_from_where_they_were_chosen(start):
         ("straight_through", "model/kernel=straight_through trains weights outside of its masks"),
     ],
 )
-def test_other_kernels_are_refused_in_one_line_before_there_is_any_data(start, kernel, words):
+def test_other_kernels_are_refused_in_one_line_before_there_is_any_data(
+    start, kernel, words, tmp_path
+):
+    chosen = options(start, tmp_path)
     with pytest.raises(IncompatibleSettings, match=words) as caught:
-        pair("model=sparse", f"model/mask={start}", f"model/kernel={kernel}")
+        pair("model=sparse", *chosen, f"model/kernel={kernel}")
     assert "\n" not in str(caught.value)
 
 
 def test_a_layer_that_would_be_empty_is_refused_by_its_name():
     with pytest.raises(InvalidSetting, match=r"layer collapse: .*sparsity=0.9999 .*blocks\.block_"):
         begun("model/mask=snip", "model.sparsity=0.9999")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("null", "model/mask=shuffled needs model.mask.start.checkpoint=RUN"),
+        ("nowhere.ckpt", "model.mask.start.checkpoint=nowhere.ckpt: there is no such file"),
+    ],
+)
+def test_a_start_without_its_checkpoint_is_refused_before_there_is_any_data(path, words):
+    with pytest.raises(InvalidSetting, match=words) as caught:
+        pair("model=sparse", "model/mask=shuffled", f"model.mask.start.checkpoint={path}")
+    assert "\n" not in str(caught.value)

@@ -54,6 +54,7 @@ from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
 from triptych.sparse.rules.sr_ste import SRSTE
 from triptych.sparse.speed import Speed, measured_speeds
 from triptych.sparse.start.grasp import GraSP
+from triptych.sparse.start.shuffled import Shuffled
 from triptych.sparse.start.snip import SNIP
 from triptych.sparse.start.start import Start
 from triptych.sparse.start.synflow import SynFlow
@@ -87,6 +88,7 @@ __all__ = [
     "RigL",
     "Rule",
     "SemiStructuredLinear",
+    "Shuffled",
     "SparseLinear",
     "Speed",
     "Start",

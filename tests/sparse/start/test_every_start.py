@@ -1,8 +1,10 @@
 """What holds for every way to choose masks before the first step; enumerated from conf/."""
 
 import copy
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, final
 
 import pytest
@@ -36,16 +38,27 @@ PLACES = 60  # of `net`
 each_start = pytest.mark.parametrize("name", STARTS)
 
 
-def start(name: str, sparsity: float = 0.8, kernel: Any = MaskedLinear) -> Start:
-    node: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    given = {
-        key: value for key, value in node["start"].items() if key not in ("sparsity", "kernel")
-    }
-    return instantiate(given)(sparsity=sparsity, kernel=kernel)
+def start(name: str, sparsity: float = 0.8, kernel: Any = MaskedLinear, seed: int = 0) -> Start:
+    node: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))["start"]
+    known = {"sparsity": sparsity, "kernel": kernel, "seed": seed}
+    if "checkpoint" in node:
+        known["checkpoint"] = str(trained(sparsity))
+    fixed = {key: value for key, value in node.items() if key not in known}
+    return instantiate(fixed)(**{k: v for k, v in known.items() if k in node})
+
+
+@cache
+def trained(sparsity: float, make: Callable[[], nn.Module] = net) -> Path:
+    """A checkpoint of a net with masks, where a start wants one."""
+    network = make()
+    SynFlow(sparsity=sparsity, kernel=CSRLinear, rounds=3).begin(network, *samples())
+    file = Path(mkdtemp()) / "last.ckpt"
+    torch.save({"state_dict": network.state_dict()}, file)
+    return file
 
 
 def test_the_starts_are_found():
-    assert set(STARTS) >= {"snip", "grasp", "synflow"}
+    assert set(STARTS) >= {"snip", "grasp", "synflow", "shuffled"}
 
 
 @each_start
@@ -111,7 +124,7 @@ def test_the_choice_is_the_same_again_whatever_the_kernel_the_mode_and_the_threa
         torch.set_num_threads(1)
     assert first.keys() == again.keys()
     assert all(torch.equal(mask, again[key]) for key, mask in first.items())
-    elsewhere = start(name).masks(net(seed=1), *samples())
+    elsewhere = start(name, seed=1).masks(net(seed=1), *samples())
     assert not all(torch.equal(mask, elsewhere[key]) for key, mask in first.items())
 
 

@@ -118,6 +118,22 @@ def writer_of(parts: Parts) -> type[Stored] | None:
     return next((kernel for kernel in kernels() if _is_from(kernel, parts)), None)
 
 
+def stored_mask(
+    state: Mapping[str, Any], prefix: str, shape: tuple[int, int]
+) -> Bool[Tensor, "O D"] | None:
+    """The mask of a layer of this shape in a state_dict of any kernel's; None if there is none.
+
+    Args:
+        prefix: of the layer's keys, with the dot at its end.
+    """
+    inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    parts = {key.removeprefix(INNER): value for key, value in inside.items()}
+    parts.pop(EXTRA, None)
+    writer = writer_of(parts)
+    read = None if writer is None else _read(writer, parts, shape)
+    return None if read is None else read[0]
+
+
 def _is_from(kernel: type[Stored], parts: Parts) -> bool:
     return all(name in parts and parts[name].dim() == dims for name, dims in kernel.parts.items())
 

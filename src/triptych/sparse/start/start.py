@@ -46,6 +46,13 @@ class Start(ABC):
             count: weights that stay.
         """
 
+    def check(self) -> None:  # noqa: B027 - most have nothing to refuse
+        """Refuses what no masks can be chosen from, before there are samples.
+
+        Raises:
+            InvalidSetting: naming the remedy.
+        """
+
     @final
     def masks(
         self, net: nn.Module, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]
@@ -86,7 +93,8 @@ class Start(ABC):
     @final
     def rehearse(self, net: nn.Module) -> None:
         """Makes a layer with a mask by lot for each of a net's, and forgets it: a kernel that takes
-        no such masks says so now."""
+        no such masks says so now; `check` beside it."""
+        self.check()
         for layer in sparse_layers(net).values():
             d_out, d_in = layer.shape
             lots = torch.Generator().manual_seed(0)
