@@ -1,7 +1,8 @@
 """The composition root: a configuration becomes objects, objects become a result."""
 
+from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
 from triptych.run.train import train
 
-__all__ = ["evaluate", "export", "train"]
+__all__ = ["equal_time", "evaluate", "export", "train"]
