@@ -2,19 +2,24 @@
 
 Usage: python scripts/bench_sparse.py [--quick] [--out FILE.json]
 
-A ratio is the time of dense over the time of the kernel: above 1 the kernel is faster. One thread,
-CPU seconds of the process; all subjects of a case take turns in random order.
+A ratio is the time of dense over the time of the kernel: above 1 the kernel is faster. With 1 thread
+times are CPU seconds of the process, which other work disturbs least; with 2 threads they are wall
+seconds, because a thread that waits costs no CPU. All subjects of a case take turns in random order.
 """
 
 import gc
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any
 
 import torch
 from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
-from bench_rounds import interleaved, ratios
+from bench_rounds import Clock, interleaved, ratios
+from sparse_peers import TorchCSR, absences, forward_peers, packages, trained_peers
 from torch import Tensor, nn
 
 from triptych.sparse import (
@@ -27,8 +32,19 @@ from triptych.sparse import (
 )
 
 ROUNDS = 30
+ROUNDS_OF_TWO = 10  # with 2 threads: to be seen beside, without goals
 BLOCK = 64
 Goals = dict[str, float]
+GOALS: dict[float, tuple[Goals, Goals]] = {
+    0.7: ({}, {"block": 1.0}),
+    0.8: ({"block": 1.7}, {"block": 1.9}),
+    0.83: ({}, {"csr": 1.0}),
+    0.9: ({"csr": 2.5, "block": 3.9}, {"csr": 1.7, "block": 3.8}),
+    0.95: ({"csr": 5.0}, {"csr": 3.4}),
+    0.99: ({"csr": 11.0}, {"csr": 8.0}),
+}
+"""Sparsity -> ratios to reach forward, and forward and backward."""
+OF_TWO = (0.9, 0.95)  # sparsities that are also timed with 2 threads
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,43 @@ class Size:
 
     width: int
     batch: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure.
+
+    Attributes:
+        threads: of torch.
+        rounds: timings of each subject.
+        size: of the layer alone.
+    """
+
+    threads: int
+    rounds: int
+    size: Size
+
+    @property
+    def clock(self) -> Clock:
+        """CPU time for one thread; for more, what one waits for."""
+        return time.process_time if self.threads == 1 else time.perf_counter
+
+    @property
+    def block(self) -> int:
+        """The width of a block."""
+        return min(BLOCK, self.size.width // 4)
+
+    def shortest(self, seconds: float) -> float:
+        """Seconds that one timing lasts at least; 0 for a quick look."""
+        return 0.0 if self.rounds == FEWEST_ROUNDS else seconds
+
+    def goal(self, goals: Goals, subject: str) -> float | None:
+        """Goals are for one thread; those of blocks do not name their width."""
+        return goals.get(subject.split()[0]) if self.threads == 1 else None
+
+    def where(self, what: str) -> str:
+        """The end of the first cell of a row."""
+        return f"{what}; {self.threads} thread{'s' if self.threads > 1 else ''}"
 
 
 def kernels(d_out: int, d_in: int, sparsity: float, block: int) -> dict[str, SparseLinear]:
@@ -51,39 +104,13 @@ def kernels(d_out: int, d_in: int, sparsity: float, block: int) -> dict[str, Spa
     }
 
 
-class TorchCSR(nn.Module):
-    """What PyTorch offers: a matrix in compressed rows, multiplied by `torch.sparse.mm`."""
-
-    def __init__(self, like: SparseLinear) -> None:
-        super().__init__()
-        self.weight = like.matrix().to_sparse_csr().requires_grad_()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, D) -> (B, O)."""
-        return torch.sparse.mm(self.weight, x.t()).t()
-
-
-class ScipyCSR(nn.Module):
-    """SciPy's compressed rows; without gradients."""
-
-    def __init__(self, like: SparseLinear) -> None:
-        super().__init__()
-        from scipy.sparse import csr_array
-
-        self.weight = csr_array(like.matrix().numpy())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, D) -> (B, O)."""
-        return torch.from_numpy((self.weight @ x.t().numpy()).T)
-
-
-def seconds(work: Callable[[], object]) -> Callable[[], float]:
+def seconds(work: Callable[[], object], clock: Clock) -> Callable[[], float]:
     """Times one call."""
 
     def timed() -> float:
-        start = time.process_time()
+        start = clock()
         work()
-        return time.process_time() - start
+        return clock() - start
 
     return timed
 
@@ -125,61 +152,69 @@ def step(net: nn.Module, x: Tensor) -> Callable[[], object]:
 
 
 def rows_of(
-    case: str, works: dict[str, Callable[[], object]], goals: Goals, rounds: int, shortest: float
+    plan: Plan, case: str, works: dict[str, Callable[[], object]], goals: Goals, shortest: float
 ) -> list[Row]:
     """Dense over each subject."""
-    timers = {name: seconds(work) for name, work in works.items()}
-    times = interleaved(timers, rounds, "dense", shortest)
+    print(f"{case} ...", file=sys.stderr, flush=True)
+    timers = {name: seconds(work, plan.clock) for name, work in works.items()}
+    times = interleaved(timers, plan.rounds, "dense", plan.shortest(shortest))
     gc.collect()
-    return [
-        Row(
-            case,
-            "dense",
-            name,
-            *median_interval(ratios(times, "dense", name)),
-            goals.get(name),
-            "higher",
-        )
-        for name in works
-        if name != "dense"
-    ]
+    rows = []
+    for name in works:
+        if name != "dense":
+            interval = median_interval(ratios(times, "dense", name))
+            rows.append(Row(case, "dense", name, *interval, plan.goal(goals, name), "higher"))
+    return rows
 
 
-def one_layer(size: Size, sparsity: float, goals: tuple[Goals, Goals], rounds: int) -> list[Row]:
+def one_layer(plan: Plan, sparsity: float) -> list[Row]:
     """Forward alone, and with backward, at one sparsity."""
-    ours = kernels(size.width, size.width, sparsity, min(BLOCK, size.width // 4))
-    dense, x = nn.Linear(size.width, size.width), torch.randn(size.batch, size.width)
-    layers: dict[str, nn.Module] = {"dense": dense, **ours, "torch csr": TorchCSR(ours["csr"])}
-    where = f"{size.width} x {size.width}, B={size.batch}, {sparsity:.0%} sparse; 1 thread"
-    passes = {key: forward(layer, x) for key, layer in layers.items()}
-    passes["scipy csr"] = forward(ScipyCSR(ours["csr"]), x)
-    training = {key: both(layer, x) for key, layer in layers.items()}
-    shortest = 0.0 if rounds < ROUNDS else 0.02
+    width, batch = plan.size.width, plan.size.batch
+    ours = kernels(width, width, sparsity, plan.block)
+    dense, x = nn.Linear(width, width), torch.randn(batch, width)
+    layers: dict[str, Any] = {"dense": dense, **ours, **trained_peers(ours["csr"])}
+    where = plan.where(f"{width} x {width}, B={batch}, {sparsity:.0%} sparse")
+    passes = layers | forward_peers(ours["csr"])
+    goals = GOALS[sparsity]
     return [
-        *rows_of(f"forward: {where}", passes, goals[0], rounds, shortest),
-        *rows_of(f"forward + backward: {where}", training, goals[1], rounds, shortest),
+        *rows_of(
+            plan, f"forward: {where}", {k: forward(v, x) for k, v in passes.items()}, goals[0], 0.02
+        ),
+        *rows_of(
+            plan,
+            f"forward + backward: {where}",
+            {k: both(v, x) for k, v in layers.items()},
+            goals[1],
+            0.02,
+        ),
     ]
 
 
-def one_sample(size: Size, rounds: int) -> list[Row]:
+def one_sample(plan: Plan) -> list[Row]:
     """Inference of a single sample."""
-    layer = kernels(size.width, size.width, 0.95, min(BLOCK, size.width // 4))["csr"]
-    x = torch.randn(1, size.width)
-    works = {"dense": forward(nn.Linear(size.width, size.width), x), "csr": forward(layer, x)}
-    case = f"inference: {size.width} x {size.width}, B=1, 95% sparse; 1 thread"
-    return rows_of(case, works, {"csr": 10.0}, rounds, 0.0 if rounds < ROUNDS else 0.05)
+    width = plan.size.width
+    layer, x = kernels(width, width, 0.95, plan.block)["csr"], torch.randn(1, width)
+    works = {"dense": forward(nn.Linear(width, width), x), "csr": forward(layer, x)}
+    case = plan.where(f"inference: {width} x {width}, B=1, 95% sparse")
+    return rows_of(plan, case, works, {"csr": 10.0}, 0.05)
 
 
-def whole_step(width: int, batch: int, rounds: int) -> list[Row]:
+def whole_step(plan: Plan) -> list[Row]:
     """A feed-forward network, width -> 4 width -> width, with its optimizer; time and memory."""
-    block = min(BLOCK, width // 4)
+    width, batch, block = (
+        plan.size.width // 4,
+        plan.size.batch // 2,
+        min(BLOCK, plan.size.width // 16),
+    )
     up, down = kernels(4 * width, width, 0.95, block), kernels(width, 4 * width, 0.95, block)
     dense = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
     nets = {"dense": dense} | {key: nn.Sequential(up[key], nn.GELU(), down[key]) for key in up}
     x = torch.randn(batch, width)
-    case = f"train step: {width} - {4 * width} - {width}, AdamW, B={batch}, 95% sparse; 1 thread"
-    goals = {"csr": 2.5, f"block {block}": 6.8}
-    rows = rows_of(case, {k: step(n, x) for k, n in nets.items()}, goals, rounds, 0.0)
+    case = plan.where(f"train step: {width} - {4 * width} - {width}, AdamW, B={batch}, 95% sparse")
+    goals = {"csr": 2.5, "block": 6.8}
+    rows = rows_of(plan, case, {k: step(n, x) for k, n in nets.items()}, goals, 0.0)
+    if plan.threads > 1:
+        return rows
     held = {key: 3 * sum(p.numel() for p in net.parameters()) for key, net in nets.items()}
     for key in ("csr", f"block {block}"):
         share = held[key] / held["dense"]
@@ -188,34 +223,37 @@ def whole_step(width: int, batch: int, rounds: int) -> list[Row]:
     return rows
 
 
+def measure(plan: Plan) -> list[Row]:
+    """All rows with so many threads; in a process of its own, as threads are set once."""
+    torch.set_num_threads(plan.threads)
+    gc.disable()
+    sparsities = GOALS if plan.threads == 1 else OF_TWO
+    rows = [row for sparsity in sparsities for row in one_layer(plan, sparsity)]
+    return rows + one_sample(plan) + whole_step(plan)
+
+
+def alone(plan: Plan) -> list[Row]:
+    """Measures in a fresh process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, plan).result()
+
+
 def main() -> None:
     """Measures, prints and, if asked, writes."""
     options = arguments(__doc__)
-    torch.set_num_threads(1)
-    gc.disable()
     size = Size(128, 16) if options.quick else Size(4096, 512)
     rounds = FEWEST_ROUNDS if options.quick else ROUNDS
-    block = f"block {min(BLOCK, size.width // 4)}"
-    plan: dict[float, tuple[Goals, Goals]] = {
-        0.8: ({block: 1.7}, {block: 1.9}),
-        0.83: ({}, {"csr": 1.0}),
-        0.9: ({"csr": 2.5, block: 3.9}, {"csr": 1.7, block: 3.8}),
-        0.95: ({"csr": 5.0}, {"csr": 3.4}),
-        0.99: ({"csr": 11.0}, {"csr": 8.0}),
-    }
-    rows = [
-        row for sparsity, goals in plan.items() for row in one_layer(size, sparsity, goals, rounds)
-    ]
-    rows += one_sample(size, rounds)
-    rows += whole_step(size.width // 4, size.batch // 2, rounds)
+    rows = alone(Plan(1, rounds, size)) + alone(Plan(2, min(rounds, ROUNDS_OF_TWO), size))
     notes = [
         "A ratio is dense over kernel: above 1 the kernel is faster. The masked kernel is the"
         " reference, and never is. What limits csr is memory traffic: inputs are read once per"
         " weight, from the cache of a core.",
         "torch csr: torch.sparse.mm with its own gradients. scipy csr: forward alone.",
-        "No GPU was at hand: nothing is claimed of it.",
+        f"1 thread: CPU seconds, {rounds} rounds. 2 threads: wall seconds, fewer rounds, no goals.",
+        *absences(),
+        "Nothing here is of a GPU: see bench_sparse_gpu.py.",
     ]
-    publish("sparse", rows, options.out, notes, ["scipy"])
+    publish("sparse", rows, options.out, notes, packages())
 
 
 if __name__ == "__main__":
