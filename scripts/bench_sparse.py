@@ -2,9 +2,10 @@
 
 Usage: python scripts/bench_sparse.py [--quick] [--out FILE.json]
 
-A ratio is the time of dense over the time of the kernel: above 1 the kernel is faster. With 1 thread
-times are CPU seconds of the process, which other work disturbs least; with 2 threads they are wall
-seconds, because a thread that waits costs no CPU. All subjects of a case take turns in random order.
+A ratio is the time of dense over the time of the kernel: above 1 the kernel is faster. With 1
+thread times are CPU seconds of the process, which other work disturbs least; with 2 threads they
+are wall seconds, because a thread that waits costs no CPU. All subjects of a case take turns in
+random order.
 """
 
 import gc
@@ -248,6 +249,11 @@ def main() -> None:
         "A ratio is dense over kernel: above 1 the kernel is faster. The masked kernel is the"
         " reference, and never is. What limits csr is memory traffic: inputs are read once per"
         " weight, from the cache of a core.",
+        "Tried for csr, without gain (LOG.md): C++ with the batch in registers and columns in the"
+        " first cache, other tiles of samples. One sample: both sides wait for memory, 64 MiB"
+        " against 6.7, so that 9.6 is what 32-bit indices allow.",
+        "The block step is 300 small products a step, each with some microseconds of Python beside"
+        " 25 of arithmetic; GELU and the optimizer are a quarter of it.",
         "torch csr: torch.sparse.mm with its own gradients. scipy csr: forward alone.",
         f"1 thread: CPU seconds, {rounds} rounds. 2 threads: wall seconds, fewer rounds, no goals.",
         *absences(),
