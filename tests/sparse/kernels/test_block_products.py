@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from triptych.notices import say_once
-from triptych.sparse.kernels.triton.function import TYPES, WIDTHS, why_not_triton
+from triptych.sparse.kernels import block
+from triptych.sparse.kernels.triton.function import TYPES, WIDTHS, Index, why_not_triton
 
 from . import block_products as products
 from .block_products import Case
@@ -30,8 +31,8 @@ def test_kernels_do_right_when_they_are_interpreted():
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.parametrize("block", WIDTHS)
-def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch, block):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch, width):
     from triton import compile as compile_  # pyright: ignore[reportMissingImports]
     from triton.backends.compiler import GPUTarget  # pyright: ignore[reportMissingImports]
     from triton.compiler import ASTSource  # pyright: ignore[reportMissingImports]
@@ -41,7 +42,7 @@ def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch, bloc
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     integers = dict.fromkeys(("starts", "order", "columns", "rows"), "*i64")
     integers |= dict.fromkeys(("tokens", "d_in", "d_out"), "i32")
-    known = {"BLOCK": block, "TILE": 64, "PRECISION": "ieee"}
+    known = {"BLOCK": width, "TILE": 64, "PRECISION": "ieee"}
     ways = [(kernels.product_kernel, {"TRANSPOSED": way}) for way in (False, True)]
     for kernel, own in [*ways, (kernels.values_kernel, {})]:
         constants = known | own
@@ -61,6 +62,29 @@ def test_kernels_compile_for_a_gpu_that_is_not_there(tmp_path, monkeypatch, bloc
 def test_on_a_cpu_there_are_no_such_kernels():
     assert "this is cpu" in str(why_not_triton(torch.zeros(2, 64), 64))
     assert Case().layer(torch.float32, "cpu").executes == "block"
+
+
+def test_where_blocks_lie_is_worked_out_once_and_again_after_a_state_is_loaded(monkeypatch):
+    seen: list[Index] = []
+
+    class Product:
+        @staticmethod
+        def apply(x, values, bias, index):
+            seen.append(index)
+            return x.new_zeros(len(x), len(bias))
+
+    monkeypatch.setattr(block, "why_not_triton", lambda *_: None)
+    monkeypatch.setattr(block, "BlockProduct", Product)
+    layer, other = Case().layer(torch.float32, "cpu"), Case().layer(torch.float32, "cpu")
+    more = Case(sparsity=0.2).layer(torch.float32, "cpu")
+    other.columns.copy_(other.columns.flip(0))
+    for step in (layer, other, more):
+        layer.load_state_dict(step.state_dict())
+        for _ in range(2):
+            layer(torch.zeros(3, 96))
+        assert seen[-1] is seen[-2]
+        wanted = Index.of(step.columns, step.starts, 6)
+        assert all(torch.equal(vars(seen[-1])[name], value) for name, value in vars(wanted).items())
 
 
 @needs_gpu
@@ -103,12 +127,12 @@ def test_a_layer_on_a_gpu_takes_the_kernels_and_never_waits_for_the_device():
 @needs_gpu
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    ("block", "dtype", "reason"),
+    ("width", "dtype", "reason"),
     [(8, torch.float32, "no kernel for model.block=8"), (16, torch.float64, "torch.float64")],
 )
-def test_what_has_no_kernel_goes_block_by_block_and_is_named(block, dtype, reason, caplog):
+def test_what_has_no_kernel_goes_block_by_block_and_is_named(width, dtype, reason, caplog):
     say_once.cache_clear()
-    case = Case(block=block)
+    case = Case(block=width)
     layer, same = case.layer(dtype, "cuda"), case.layer(dtype, "cpu")
     x = torch.randn(5, 96, dtype=dtype)
     with caplog.at_level(logging.INFO, "triptych"):

@@ -22,8 +22,8 @@ from triptych.sparse.kernels.values import ValuesAlone
 @final
 class BlockLinear(ValuesAlone):
     """Computes the blocks that exist and no others: on a CPU each block is a small dense product
-    in place, twice to thrice as fast as single weights are; on CUDA Triton kernels compute all of
-    them at once, for blocks of 16, 32, 64 or 128: `benchmarks/sparse.md`.
+    in place, twice to thrice as fast as single weights are (`benchmarks/sparse.md`); on CUDA Triton
+    kernels compute all of them at once, for blocks of 16, 32, 64 or 128 (`LOG.md`).
 
     The N blocks are an ordinary parameter (N, block, block), row by row, each transposed (input,
     output).

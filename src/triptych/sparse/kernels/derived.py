@@ -11,7 +11,8 @@ T = TypeVar("T")
 @final
 class Derived(Generic[T]):
     """A value that is kept until one of the tensors that it was made from changes. Copies of a
-    layer, and what is saved of it, begin without.
+    layer, and what is saved of it, begin without. Of tensors that were made in inference mode
+    nothing is kept, as their changes are not counted.
 
     >>> import torch
     >>> number, total = torch.ones(2), Derived()
@@ -30,9 +31,10 @@ class Derived(Generic[T]):
 
         Args:
             make: computes it.
-            tensors: all that it depends on; their versions are counted, so none of them may have
-                been made in inference mode.
+            tensors: all that it depends on.
         """
+        if any(tensor.is_inference() for tensor in tensors):
+            return make()
         if self.kept is None or not _same(self.kept[0], tensors):
             # Aliases, so that no other tensor can come to lie at the same address.
             state = [(tensor.detach(), tensor._version) for tensor in tensors]
