@@ -1,3 +1,4 @@
+import copy
 import logging
 import os
 import subprocess
@@ -78,7 +79,9 @@ def test_where_blocks_lie_is_worked_out_once_and_again_after_a_state_is_loaded(m
     layer, other = Case().layer(torch.float32, "cpu"), Case().layer(torch.float32, "cpu")
     more = Case(sparsity=0.2).layer(torch.float32, "cpu")
     other.columns.copy_(other.columns.flip(0))
-    for step in (layer, other, more):
+    moved = copy.deepcopy(other)
+    moved.starts[1] += 1 if moved.starts[1] < moved.starts[2] else -1  # the same columns
+    for step in (layer, other, moved, more):
         layer.load_state_dict(step.state_dict())
         for _ in range(2):
             layer(torch.zeros(3, 96))
