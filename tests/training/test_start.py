@@ -1,5 +1,6 @@
 """Masks that are chosen before a training, through the real modules."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,7 @@ def test_a_module_built_from_the_settings_alone_takes_the_checkpoint(start, kern
     runner = trainer([saved], max_epochs=2, enable_checkpointing=True)
     runner.fit(module, data)
     (wanted,) = runner.test(module, data, verbose=False)
+    shutil.rmtree(tmp_path / "masks", ignore_errors=True)  # where masks were taken from
     again, _ = pair("model=sparse", *settings)
     assert again.sparse_layers()["blocks.block_0.net.chain.0"].density == 1.0
     content = torch.load(Path(saved.last_model_path), weights_only=True)
@@ -152,6 +154,11 @@ def test_a_layer_that_would_be_empty_is_refused_by_its_name():
     ],
 )
 def test_a_start_without_its_checkpoint_is_refused_before_there_is_any_data(path, words):
+    module, _ = pair("model=sparse", "model/mask=shuffled", f"model.mask.start.checkpoint={path}")
+
+    def samples():
+        raise AssertionError("too early")
+
     with pytest.raises(InvalidSetting, match=words) as caught:
-        pair("model=sparse", "model/mask=shuffled", f"model.mask.start.checkpoint={path}")
+        module.begin(samples)
     assert "\n" not in str(caught.value)

@@ -89,6 +89,7 @@ class SparseModule(ClassifierModule):
     def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
         """Lets the start choose the masks."""
         if self.start is not None:
+            self.start.check()  # not in `rehearse`: a trained net does without what it began from
             self.start.begin(_Logits(self.network), *samples())
 
     def rehearse(self, x: Tensor) -> None:

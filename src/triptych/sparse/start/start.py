@@ -93,8 +93,7 @@ class Start(ABC):
     @final
     def rehearse(self, net: nn.Module) -> None:
         """Makes a layer with a mask by lot for each of a net's, and forgets it: a kernel that takes
-        no such masks says so now; `check` beside it."""
-        self.check()
+        no such masks says so now."""
         for layer in sparse_layers(net).values():
             d_out, d_in = layer.shape
             lots = torch.Generator().manual_seed(0)
