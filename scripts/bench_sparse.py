@@ -21,6 +21,7 @@ import torch
 from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
 from bench_rounds import Clock, interleaved, ratios
 from sparse_peers import TorchCSR, absences, forward_peers, packages, trained_peers
+from sparse_steps import forward, step
 from torch import Tensor, nn
 
 from triptych.sparse import (
@@ -116,16 +117,6 @@ def seconds(work: Callable[[], object], clock: Clock) -> Callable[[], float]:
     return timed
 
 
-def forward(layer: Any, x: Tensor) -> Callable[[], object]:
-    """One pass without gradients."""
-
-    @torch.no_grad()
-    def run() -> object:
-        return layer(x)
-
-    return run
-
-
 def both(layer: Any, x: Tensor) -> Callable[[], object]:
     """Forward and backward, with the gradients of the input and of all weights."""
     x, grad = x.clone().requires_grad_(), torch.randn(len(x), x.shape[1])
@@ -136,18 +127,6 @@ def both(layer: Any, x: Tensor) -> Callable[[], object]:
         if isinstance(layer, TorchCSR):
             layer.weight.grad = None
         layer(x).backward(grad)
-
-    return run
-
-
-def step(net: nn.Module, x: Tensor) -> Callable[[], object]:
-    """Forward, backward and AdamW."""
-    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
-
-    def run() -> None:
-        optimizer.zero_grad()
-        net(x).square().mean().backward()
-        optimizer.step()
 
     return run
 
@@ -250,10 +229,10 @@ def main() -> None:
         " reference, and never is. What limits csr is memory traffic: inputs are read once per"
         " weight, from the cache of a core.",
         "Tried for csr, without gain (LOG.md): C++ with the batch in registers and columns in the"
-        " first cache, other tiles of samples. One sample: both sides wait for memory, 64 MiB"
-        " against 6.7, so that 9.6 is what 32-bit indices allow.",
+        " first cache, other tiles of samples. One sample: both sides wait for memory, 67 MB"
+        " against 6.7, so that 10 is what 32-bit indices allow.",
         "The block step is 300 small products a step, each with some microseconds of Python beside"
-        " 25 of arithmetic; GELU and the optimizer are a quarter of it.",
+        " 25 of arithmetic; GELU and the optimizer are about a seventh.",
         "torch csr: torch.sparse.mm with its own gradients. scipy csr: forward alone.",
         f"1 thread: CPU seconds, {rounds} rounds. 2 threads: wall seconds, fewer rounds, no goals.",
         *absences(),

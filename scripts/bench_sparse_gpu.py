@@ -6,6 +6,7 @@ A ratio is the time of dense over the time of the subject: above 1 the subject i
 of steps that follow each other, by CUDA events; all subjects of a case take turns in random order.
 """
 
+import copy
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 from bench_device import in_a_row, need_gpu
 from bench_format import FEWEST_ROUNDS, Row, arguments, median_interval, publish
 from bench_rounds import SLOW, interleaved, ratios
+from sparse_steps import forward, step
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -123,16 +125,6 @@ def dense(size: Size) -> nn.Linear:
     return nn.Linear(size.d_in, size.d_out, device="cuda", dtype=HALF)
 
 
-def forward(layer: Any, x: Tensor) -> Callable[[], object]:
-    """One pass without gradients."""
-
-    @torch.no_grad()
-    def run() -> object:
-        return layer(x)
-
-    return run
-
-
 def both(holder: nn.Module, product: Any, x: Tensor, above: Tensor) -> Callable[[], object]:
     """Forward and backward, with the gradients of the input and of all parameters of `holder`."""
     wanted = [x.clone().requires_grad_(), *holder.parameters()]
@@ -143,18 +135,6 @@ def samples(size: Size) -> tuple[Tensor, Tensor]:
     """Inputs, and the gradient of the outputs."""
     x, above = (torch.randn(size.batch, d, device="cuda") for d in (size.d_in, size.d_out))
     return x.to(HALF), above.to(HALF)
-
-
-def step(net: nn.Module, x: Tensor) -> Callable[[], object]:
-    """Forward, backward and AdamW."""
-    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
-
-    def run() -> None:
-        optimizer.zero_grad()
-        net(x).square().mean().backward()
-        optimizer.step()
-
-    return run
 
 
 def rows_of(case: str, works: Mapping[str, Callable[[], object]], rounds: int) -> list[Row]:
@@ -175,8 +155,11 @@ def two_four_rows(size: Size, rounds: int) -> list[Row]:
     masked, ours = (built(two_four, kind, size) for kind in (MaskedLinear, SemiStructuredLinear))
     layers = {"dense": base, "masked": masked, "semi_structured": ours}
     x, above = samples(size)
-    passes = {name: forward(layer, x) for name, layer in layers.items()}
-    passes["2:4 product, packed once"] = forward(ours.products[TWO_FOUR], x)
+    frozen = copy.deepcopy(ours).requires_grad_(False)  # packed once
+    passes = {
+        name: forward(layer, x) for name, layer in (layers | {"semi_structured": frozen}).items()
+    }
+    passes["2:4 product, packed once"] = forward(frozen.products[TWO_FOUR], x)
     training = {name: both(layer, layer, x, above) for name, layer in layers.items()}
     training["2:4 product, packed each time"] = both(ours, PackedEachTime(ours), x, above)
     return [

@@ -128,8 +128,8 @@ def test_the_2_4_way_of_a_layer_is_its_masked_way(emulated):
     torch.testing.assert_close(layer.bias.grad, reference.bias.grad)
 
 
-def test_without_gradients_the_weight_is_packed_once_until_it_or_the_mask_changes(emulated):
-    layer, reference = pair(8, 12)
+def test_a_frozen_weight_is_packed_once_until_it_or_the_mask_changes(emulated):
+    layer, reference = (net.requires_grad_(False) for net in pair(8, 12))
     x = torch.randn(13, 12)
 
     def agrees() -> None:
@@ -151,6 +151,27 @@ def test_without_gradients_the_weight_is_packed_once_until_it_or_the_mask_change
         assert len(COMPRESSED) == 4  # a copy packs for itself
         agrees()
         assert len(COMPRESSED) == 4
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_weight_that_trains_is_never_kept_packed(emulated, fused):
+    """The steps of a fused optimizer do not count as changes of a tensor, nor do those of an
+    average that takes the place of the weights."""
+    layer, reference = pair(8, 12)
+    x = torch.randn(16, 12)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=fused)
+    for _ in range(2):
+        with torch.no_grad():
+            reference.load_state_dict(
+                {k: v for k, v in layer.state_dict().items() if k != "_extra_state"}
+            )
+            torch.testing.assert_close(layer.products[TWO_FOUR](x), reference(x))
+            layer.weight.data.mul_(1.5)
+            reference.weight.data.mul_(1.5)
+            torch.testing.assert_close(layer.products[TWO_FOUR](x), reference(x))
+        layer.products[TWO_FOUR](x).square().sum().backward()
+        optimizer.step()
+    assert COMPRESSED == []
 
 
 def test_an_algorithm_is_searched_once_for_as_many_samples(monkeypatch):
@@ -250,7 +271,7 @@ needs_cusparselt = pytest.mark.skipif(
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("rows", [1024, 1101])
 def test_on_a_gpu_a_weight_that_is_packed_once_gives_the_masked_product(dtype, rows):
-    layer, reference = (net.cuda().to(dtype) for net in pair(2048, 1024))
+    layer, reference = (net.cuda().to(dtype).requires_grad_(False) for net in pair(2048, 1024))
     x = torch.randn(rows, 1024, device="cuda", dtype=dtype)
     with torch.no_grad():
         close(layer.products[TWO_FOUR](x), reference(x))

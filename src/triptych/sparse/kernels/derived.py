@@ -31,7 +31,8 @@ class Derived(Generic[T]):
 
         Args:
             make: computes it.
-            tensors: all that it depends on.
+            tensors: all that it depends on. None may be what an optimizer trains: torch does not
+                count the changes of fused ones, nor writes to `.data`.
         """
         if any(tensor.is_inference() for tensor in tensors):
             return make()

@@ -34,11 +34,13 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
     """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
     precision the outputs and the gradient of the inputs are 2:4 sparse products.
 
-    In training the weight is packed for them at every call, without gradients once, until it
-    changes. Where they are unsupported, slower at the first call of a kind, or not equal to the
-    masked product, it is the masked product, and says so once. The weights stay a dense parameter,
-    and their gradient a dense product: 2:4 saves time at best, not memory. On an H200 it saves
-    some without gradients and nothing in training: `LOG.md`.
+    The weight is packed for them at every call; once, until it changes, if it is frozen
+    (`requires_grad_(False)`) and gradients are off. A weight that trains is never kept packed:
+    torch does not count the changes of fused optimizers, nor of averages that are swapped in. Where
+    the products are unsupported, slower at the first call of a kind, or not equal to the masked
+    one, it is the masked product, and says so once. The weights stay a dense parameter, and their
+    gradient a dense product: 2:4 saves time at best, not memory. On an H200 it saves some with a
+    frozen weight and nothing in training: `LOG.md`.
 
     Args:
         mask: (O, D), true where a weight exists.
@@ -100,7 +102,7 @@ class SemiStructuredLinear(ChoosingLinear, UnderMask):
         half = compute_type(x)
         flat = x.reshape(x.shape[:-1].numel(), x.shape[-1]).to(half).contiguous()
         bias = self.bias.to(half)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or self.weight.requires_grad:
             weight = torch.where(self.live, self.weight, 0.0).to(half)
             y = two_four_product(flat, weight, bias, self.algorithms)
         else:

@@ -27,7 +27,6 @@ class Shuffled(Start):
         seed: of the lots, for each layer its own.
         common: what every `Start` takes. The sparsity must be that of the checkpoint, to within the
             rounding of each layer's number of weights.
-
     """
 
     def __init__(self, *, checkpoint: str | None, seed: int, **common: Any) -> None:
