@@ -1,11 +1,12 @@
 import time
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from triptych.sparse import AutoLinear, MaskedLinear, Speed, measured_speeds, uniform_mask
-from triptych.sparse.timing import least_seconds, passes
+from triptych.sparse.timing import IN_A_ROW, least_seconds, passes
 
 CPU = torch.device("cpu")
 
@@ -18,6 +19,15 @@ def test_calls_take_turns_for_as_many_rounds_as_time_allows():
     slow: list[float] = []
     least_seconds({"slow": lambda: slow.append(time.sleep(0.03))}, CPU)
     assert len(slow) == 2
+
+
+def test_on_a_gpu_a_call_is_followed_by_others_before_anybody_waits(monkeypatch):
+    order: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: order.append("wait"))
+    calls = {name: partial(order.append, name) for name in "ab"}
+    least_seconds(calls, torch.device("cuda"))
+    turn = ["wait", *["a"] * IN_A_ROW, "wait", "wait", *["b"] * IN_A_ROW, "wait"]
+    assert order == turn * 7
 
 
 def test_a_pass_computes_all_gradients_and_leaves_none():

@@ -78,6 +78,15 @@ def test_a_second_test_forgets_the_first() -> None:
     assert sum(map(sum, module.tables()["confusion"])) == 40
 
 
+@pytest.mark.parametrize("model", ["ffn", "sparse", "moe", "controller"])
+def test_tables_need_neither_a_device_nor_other_ranks_after_the_test(model: str) -> None:
+    """Lightning leaves the metrics on the CPU, where NCCL gathers nothing."""
+    module, data, runner = fit(f"model={model}")
+    runner.test(module, data, verbose=False)
+    tables = module.tables()
+    assert module.to("meta").tables() == tables
+
+
 @pytest.mark.parametrize("step", [0, BATCHES - 1, BATCHES, 2 * BATCHES + 3])
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(step: int) -> None:
     like, data = pair()

@@ -29,6 +29,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         trainer = Trainer(
             accelerator=cfg.accelerator,
             devices=1,
+            precision=config["trainer"].get("precision"),  # None in files of older versions
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -91,6 +91,7 @@ def now() -> str:
 def reset_peak_memory(device: torch.device) -> None:
     """Starts a new measurement of `peak_memory_mib`."""
     if device.type == "cuda":
+        torch.cuda.init()  # nothing may have used the device yet, and then it has no statistics
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
         try:  # else the peak of an earlier job of a sweep would count for this one

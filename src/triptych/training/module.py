@@ -61,6 +61,7 @@ class ClassifierModule(L.LightningModule, ABC):
         self._right: list[Tensor] = []
         self._sizes: list[int] = []
         self._first_step = 0
+        self._tables: dict[str, Any] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As in `nn.Module`, sooner for text in place of text.
@@ -196,11 +197,12 @@ class ClassifierModule(L.LightningModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Logs everything about the test split."""
         self.log_now("test", self.test_quality.scalars() | self.panel_scalars("test"))
+        # Now, as Lightning moves the metrics to the CPU after a test, where NCCL gathers nothing.
+        self._tables = self.test_quality.tables() | self.panel_tables()
 
     def tables(self) -> dict[str, Any]:
         """Tables of the last test, as plain lists."""
-        names = {"classes": self.classes, "families": self.families}
-        return names | self.test_quality.tables() | self.panel_tables()
+        return {"classes": self.classes, "families": self.families} | self._tables
 
     def log_now(self, split: str, values: Mapping[str, float]) -> None:
         """Logs values that are already reduced over ranks, under `split/`."""

@@ -155,6 +155,28 @@ def test_a_dispatch_agrees_with_the_reference_in_bfloat16(name, setting):
     check(name, SETTINGS[setting], SwiGLU, True, torch.bfloat16)
 
 
+@pytest.mark.parametrize("setting", ["plain", "dropped", "all to one"])
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dispatch_agrees_with_the_reference_under_autocast(name, bias, setting):
+    def half(x: Tensor, routing: Routing, experts: StackedMLP) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return DISPATCHES[name](x, routing, experts).float()
+
+    case = SETTINGS[setting], SwiGLU, bias, torch.float32
+    if name == "fused":
+        with pytest.raises(IncompatibleSettings, match=r"model/dispatch=fused: .*take model/"):
+            outcome(half, *case, torch.float32)
+        return
+    ours, exact = (
+        outcome(half, *case, torch.float32),
+        outcome(reference_dispatch, *case, torch.float64),
+    )
+    assert (ours["y"] - exact["y"]).norm() > 0, "autocast was ignored"
+    for key, value in exact.items():
+        assert (ours[key] - value).norm() <= TOLERANCE[torch.bfloat16] * value.norm(), key
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_runs_are_equal_to_the_last_bit(name):
     setting = replace(SETTINGS["many tokens"], dropped=True)

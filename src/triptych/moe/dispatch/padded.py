@@ -34,4 +34,4 @@ def padded_dispatch(
 
 def _batched(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     product = torch.bmm(rows, weight.transpose(1, 2))
-    return product if bias is None else product + bias.unsqueeze(1)
+    return product if bias is None else product + bias.unsqueeze(1).to(product.dtype)

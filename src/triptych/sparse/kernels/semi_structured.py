@@ -31,8 +31,8 @@ TOLERANCE = 0.05  # largest difference over largest value
 
 @final
 class SemiStructuredLinear(ChoosingLinear, UnderMask):
-    """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in half
-    precision the outputs and the gradient of the inputs are 2:4 sparse products.
+    """A dense weight under a transposable 2:4 mask, as `MaskedLinear` means it; on CUDA in
+    bfloat16 the outputs and the gradient of the inputs are 2:4 sparse products.
 
     The weight is packed for them at every call; once, until it changes, if it is frozen
     (`requires_grad_(False)`) and gradients are off. A weight that trains is never kept packed:

@@ -9,10 +9,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 WIDTH = 128  # both widths of a weight must be multiples: the layout of the packed indices
-# Widths and samples. Below, dense products are faster, and the search for an algorithm may end the
-# process: an illegal instruction at 256 x 128 with 512 samples in float16 (H200, torch 2.11,
-# cuSPARSELt 0.8).
-LEAST = 1024
+LEAST = 1024  # widths and samples; below, dense products are faster
+# Not float16: there the search for an algorithm ends the process by an illegal instruction (H200,
+# torch 2.11, cuSPARSELt 0.8).
+HALF = torch.bfloat16
 ROWS = 8  # the number of samples must be a multiple; missing ones are filled in
 # By magnitude: the operator's default takes the largest values, and zeros before negative ones.
 ALGORITHM = "largest_abs_values_greedy"
@@ -29,8 +29,8 @@ def why_not_two_four(x: Tensor, weight: Tensor) -> str | None:
     if not x.is_cuda:
         return f"2:4 products need a CUDA device, and this is {x.device.type}"
     dtype = compute_type(x)
-    if dtype not in (torch.float16, torch.bfloat16):
-        return f"2:4 products need half precision, and this is {dtype}"
+    if dtype != HALF:
+        return f"2:4 products need {HALF}, and this is {dtype}"
     if weight.shape[0] % WIDTH or weight.shape[1] % WIDTH:
         shape = " x ".join(map(str, weight.shape))
         return f"2:4 products need widths that {WIDTH} divides, and this is {shape}"
@@ -120,7 +120,7 @@ def two_four_product(
     wrong (seen on an H200 with torch 2.11, cuSPARSELt 0.8), so compare before it is used.
 
     Args:
-        x: in half precision, on CUDA.
+        x: in bfloat16, on CUDA.
         weight: zeros but for at most two weights in each row and column of each tile of 4 x 4.
         bias: of the same precision.
         algorithms: those of the layer.

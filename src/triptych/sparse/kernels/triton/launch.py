@@ -4,6 +4,7 @@ Every function here imports the kernels when it is called, as triton need not be
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, final
 
 import torch
@@ -171,9 +172,13 @@ def values_resources(tokens: int, block: int, chip: Chip) -> Resources:
 def _chip(x: Tensor) -> Chip:
     if not x.is_cuda:  # interpreted
         return Chip(1, 64 * 1024, x.element_size())
-    found = torch.cuda.get_device_properties(x.device)
-    memory = found.shared_memory_per_block_optin
-    return Chip(found.multi_processor_count, memory, x.element_size())
+    return _chip_of(x.device, x.element_size())
+
+
+@cache  # asked three times a step
+def _chip_of(device: torch.device, itemsize: int) -> Chip:
+    found = torch.cuda.get_device_properties(device)
+    return Chip(found.multi_processor_count, found.shared_memory_per_block_optin, itemsize)
 
 
 def _tile(tokens: int, most: int) -> int:
