@@ -15,10 +15,14 @@ class Sweep:
 
     Attributes:
         report: the folder of its page; null = inside the sweep's folder.
+        resume: the folder of a sweep to go on with; null = a new one.
+        fail_fast: whether the first job that fails ends the sweep.
         notes: caveats that the page must name.
     """
 
     report: str | None = None
+    resume: str | None = None
+    fail_fast: bool = False
     notes: list[str] = field(default_factory=list)
 
 

@@ -29,6 +29,7 @@ class Result:
         metrics: `best` (validation, at the chosen checkpoint), `final` (last epoch) and `test`.
         cost: the fields of `triptych.types.Cost` for one sample, with measured routing.
         tables: confusion, calibration, routing and density, as plain lists.
+        resumed_from: the checkpoint that a repeated sweep went on from.
         error: type, message and traceback of a run that did not finish.
     """
 
@@ -54,6 +55,7 @@ class Result:
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
     checkpoint: str = ""
+    resumed_from: str = ""
     error: dict[str, str] | None = None
     schema: int = SCHEMA
 

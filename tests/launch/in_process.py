@@ -42,7 +42,7 @@ class Prompt:
         environment = dict(os.environ)
         self.monkeypatch.chdir(self.place)
         self.monkeypatch.setattr(sys, "argv", [str(ROOT / script), *arguments])
-        self.monkeypatch.setattr(SweepCallback, "started", [])
+        self.monkeypatch.setattr(SweepCallback, "started", {})
         self.monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         self.capfd.readouterr()
         try:

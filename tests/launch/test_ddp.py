@@ -1,5 +1,6 @@
 import inspect
 import os
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,6 +11,7 @@ from triptych.errors import Stopped
 from triptych.launch import isolated_job
 from triptych.launch.ddp import DDP_VARIABLES, ENTRY, child_command
 from triptych.launch.stopping import JobFailed
+from triptych.result import Result, write
 
 from .in_process import ROOT
 
@@ -18,8 +20,8 @@ UPGRADED = "Lightning has changed: see what launch/ddp.py puts in its place"
 
 
 @pytest.fixture
-def in_job(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Hydra's settings as they are inside a job; the parameter is its mode."""
+def in_job(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The folder of a job, with Hydra's settings as they are inside; the parameter is its mode."""
     register()
     monkeypatch.setenv(ENTRY, "/somewhere/train.py")
     for name in DDP_VARIABLES:
@@ -27,7 +29,7 @@ def in_job(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> N
     settings = [
         "model=moe",
         f"hydra.mode={request.param}",
-        "hydra.runtime.output_dir=/out/3",
+        f"hydra.runtime.output_dir={tmp_path}",
         "hydra.job.num=3",
         "hydra.job.id='3'",
         "hydra.sweep.dir=/out",
@@ -37,6 +39,8 @@ def in_job(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> N
     instance = HydraConfig()
     monkeypatch.setattr(HydraConfig, "instance", lambda: instance)
     instance.set_config(config)
+    write(Result("running", "moe-s0", "moe", 0), tmp_path)
+    return tmp_path
 
 
 single = pytest.mark.parametrize("in_job", ["RUN"], indirect=True)
@@ -61,24 +65,36 @@ def test_lightning_still_has_what_is_replaced() -> None:
 
 
 @single
-@pytest.mark.usefixtures("in_job")
-def test_a_rank_of_a_single_run_gets_its_overrides_and_folder() -> None:
+def test_a_rank_of_a_single_run_gets_its_overrides_and_folder(in_job: Path) -> None:
     command, folder = child_command(1)
     assert folder == os.getcwd()
     assert command[1:4] == ["/somewhere/train.py", "--config-name", "train"]
-    assert {"model=moe", "hydra.mode=RUN", 'hydra.run.dir="/out/3"'} <= set(command)
+    assert {"model=moe", "hydra.mode=RUN", f'hydra.run.dir="{in_job}"'} <= set(command)
     assert "hydra.output_subdir=null" in command
     assert "hydra.job.name=rank1" in command
     assert not [part for part in command if part.startswith("hydra.job.num")]
 
 
 @multirun
-@pytest.mark.usefixtures("in_job")
-def test_a_rank_of_a_sweep_runs_one_job_alone_and_knows_which() -> None:
+def test_a_rank_of_a_sweep_runs_one_job_alone_and_knows_which(in_job: Path) -> None:
     command, _ = child_command(2)
     assert "-m" not in command
-    assert {"hydra.mode=RUN", 'hydra.run.dir="/out/3"'} <= set(command)
+    assert {"hydra.mode=RUN", f'hydra.run.dir="{in_job}"'} <= set(command)
+    assert not [part for part in command if part.startswith("ckpt_path")]
     assert {"hydra.job.num=3", "hydra.job.id=3", 'hydra.sweep.dir="/out"'} <= set(command)
+
+
+@multirun
+def test_all_ranks_of_a_job_go_on_from_where_the_first_does(in_job: Path) -> None:
+    write(Result("running", "moe-s0", "moe", 0, resumed_from="/a b/last.ckpt"), in_job)
+    assert 'ckpt_path="/a b/last.ckpt"' in child_command(1)[0]
+
+
+@multirun
+@pytest.mark.usefixtures("in_job")
+def test_a_failure_ends_a_sweep_that_is_to_fail_fast() -> None:
+    with pytest.raises(Stopped, match=r"sweep.fail_fast=true"), isolated_job(fail_fast=True):
+        raise ValueError("reason")
 
 
 @single

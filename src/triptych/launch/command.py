@@ -11,7 +11,7 @@ from triptych.errors import InvalidSetting, Stopped
 from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
 from triptych.launch.stopping import JobFailed, Terminated, terminable
-from triptych.sweep import SweepCallback, finish
+from triptych.sweep import SweepCallback, finish, retyped
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -34,6 +34,7 @@ def command(job: Callable[..., object]) -> int:
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0
     try:
+        sys.argv[1:] = retyped(sys.argv[1:])
         with terminable():
             job()
     except KeyboardInterrupt as interrupt:
@@ -55,8 +56,9 @@ def command(job: Callable[..., object]) -> int:
             f"rank {os.environ['LOCAL_RANK']}: {line}" if is_rank else f"error: {line}",
             file=sys.stderr,
         )
-    for folder in SweepCallback.started:
+    for folder, lock in SweepCallback.started.items():
         code = max(code, _finish(folder))
+        lock.release()
     return code
 
 

@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from triptych import result as results
 from triptych.launch.ranks import Ranks
 from triptych.launch.stopping import stoppable
 
@@ -50,18 +52,23 @@ def child_command(local_rank: int) -> tuple[list[str], str]:
             f"hydra.job.id={hydra.job.id}",
             f'hydra.sweep.dir="{hydra.sweep.dir}"',
         ]
+        resumed_from = results.read(Path(hydra.runtime.output_dir, results.FILE)).resumed_from
+        command += [f'ckpt_path="{resumed_from}"'] if resumed_from else []
     return command, hydra.runtime.cwd
 
 
 @contextmanager
-def isolated_job() -> Iterator[None]:
+def isolated_job(fail_fast: bool = False) -> Iterator[None]:
     """Around the body of a job: its ranks start as `child_command` says, and end with it.
 
+    Args:
+        fail_fast: whether its failure ends a sweep.
+
     Raises:
-        Stopped: for any error of a single run.
+        Stopped: for any error of a single run, and with `fail_fast` of any job.
         JobFailed: for any error of a job in a sweep; the sweep goes on.
     """
-    with stoppable(), _own_processes():
+    with stoppable(fail_fast), _own_processes():
         yield
 
 

@@ -10,7 +10,7 @@ from types import FrameType
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from triptych.errors import Stopped
+from triptych.errors import InvalidSetting, Stopped
 from triptych.launch.explain import explain
 
 
@@ -23,13 +23,16 @@ class JobFailed(Exception):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(fail_fast: bool = False) -> Iterator[None]:
     """Around the body of a job, so that Hydra prints nothing about its errors.
 
     A job that fails in a sweep says so when it does, in one line.
 
+    Args:
+        fail_fast: whether a job that fails ends its sweep.
+
     Raises:
-        Stopped: for any error of a single run.
+        Stopped: for any error of a single run, and with `fail_fast` of any job.
         JobFailed: for any error of a job in a sweep; the sweep goes on.
     """
     try:
@@ -41,6 +44,9 @@ def stoppable() -> Iterator[None]:
             raise Stopped(str(error), folder) from error
         reason = explain(error, None, folder) or f"{type(error).__name__}: {error}"
         print(f"failed {' '.join(hydra.overrides.task)}: {reason}", file=sys.stderr)
+        if fail_fast:
+            end = InvalidSetting("sweep.fail_fast=true: no other job is started")
+            raise Stopped(str(end)) from end
         raise JobFailed(str(error)) from error
 
 

@@ -1,5 +1,6 @@
 """Checkpoints as files: found, read without executing anything in them, held against settings."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from torch import nn
 
 from triptych.errors import InvalidSetting, one_line
 from triptych.result import leaves, write_whole
+from triptych.sweep import Earlier
 from triptych.training.callbacks.config_in_checkpoint import KEY
 
 METRICS = "metrics.csv"
@@ -114,3 +116,27 @@ def carry_metrics(path: str, folder: Path) -> None:
     header, *rows = table.read_text(encoding="utf-8").splitlines()
     kept = [row for row in rows if int(row.split(",", 1)[0]) < done]
     write_whole(folder / METRICS, "\n".join([header, *kept]) + "\n")
+
+
+def resumable(before: Earlier | None, config: Mapping[str, Any], folder: Path) -> str:
+    """The checkpoint from which a job of a repeated sweep goes on; empty if it starts anew.
+
+    Args:
+        before: what the sweep left of the job.
+        folder: of the job.
+    """
+    if before is None or before.checkpoint is None:
+        (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
+        return ""
+    try:
+        check_resumable(str(before.checkpoint), config)
+    except InvalidSetting as error:
+        print(f"{before.result.name} starts anew: {error}", file=sys.stderr)
+        (folder / METRICS).unlink(missing_ok=True)
+        return ""
+    return str(before.checkpoint)
+
+
+def saved_metrics(path: str | None) -> dict[str, float]:
+    """What had been logged last when the checkpoint was made."""
+    return {} if path is None else dict(load_checkpoint(path)[KEY].get("metrics", {}))

@@ -24,13 +24,14 @@ from triptych.tracking import close_run
 def new_result(config: Mapping[str, Any], overrides: list[str]) -> Result:
     """The record of a run that is about to start."""
     panel = config["model"]["name"]
+    alone = [override for override in overrides if not override.startswith("sweep.")]
     return Result(
         status="running",
         name=f"{panel}-s{config['seed']}",
         panel=panel,
         seed=config["seed"],
         overrides=overrides,
-        command=shlex.join(["python", "train.py", *overrides]),
+        command=shlex.join(["python", "train.py", *alone]),
         config=dict(config),
         config_hash=config_hash(config),
         git=git_state(Path(__file__).parent),

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,12 +17,12 @@ from triptych.errors import InvalidSetting
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
-from triptych.run.checkpoint import carry_metrics
+from triptych.run.checkpoint import carry_metrics, resumable, saved_metrics
 from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
 from triptych.run.threads import threads_for
-from triptych.sweep import title
+from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
 
 
@@ -40,6 +41,13 @@ def train(cfg: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     result = new_result(config, list(hydra.overrides.task))
+    if hydra.mode == RunMode.MULTIRUN:
+        before = earlier(folder, result.config_hash)
+        if before is not None and before.is_done:
+            print(f"done before: {_outcome(before.result, folder)}")
+            return _score(before.result)
+        result.resumed_from = resumable(before, config, folder)
+        config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
     with recorded(result, folder):
         if unresolved is not None:
             raise unresolved
@@ -57,7 +65,15 @@ def train(cfg: DictConfig) -> float | None:
     if result.status != "finished":
         return None
     if is_first_rank():
-        print(f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}")
+        print(_outcome(result, folder))
+    return _score(result)
+
+
+def _outcome(result: Result, folder: Path) -> str:
+    return f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}"
+
+
+def _score(result: Result) -> float:
     return next(iter(result.metrics["best"].values()))
 
 
@@ -67,6 +83,8 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*is deprecated")
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    # It is that of this very run, which goes on or starts anew.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # Everything is logged once per epoch, so the interval in steps means nothing here.
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
@@ -89,7 +107,7 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()
     result.epochs, result.steps = trainer.current_epoch, trainer.global_step
-    result.metrics["final"] = plain(trainer.callback_metrics)
+    result.metrics["final"] = plain(trainer.callback_metrics) or saved_metrics(ckpt_path)
     best = str(job.checkpoint.best_model_path)
     result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
     result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])

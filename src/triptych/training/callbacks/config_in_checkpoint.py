@@ -1,4 +1,4 @@
-"""Puts the plain configuration in every checkpoint, so that the file alone rebuilds the run."""
+"""Puts what a checkpoint's readers need in it, so that the file alone rebuilds the run."""
 
 from typing import Any, final
 
@@ -9,7 +9,8 @@ KEY = "triptych"
 
 @final
 class ConfigInCheckpoint(L.Callback):
-    """Adds `{"triptych": {"config": ...}}`; plain containers, so `weights_only=True` loads it."""
+    """Adds `{"triptych": {"config": ..., "metrics": ...}}`: the plain configuration and the latest
+    value of all that was logged; plain containers, so `weights_only=True` loads it."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -18,4 +19,5 @@ class ConfigInCheckpoint(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Called by Lightning for each checkpoint."""
-        checkpoint[KEY] = {"config": self.config}
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        checkpoint[KEY] = {"config": self.config, "metrics": metrics}

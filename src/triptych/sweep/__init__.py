@@ -1,0 +1,16 @@
+"""Sweeps: what they are, how they go on after an interruption, and how they end."""
+
+from triptych.sweep.again import Earlier, earlier, retyped
+from triptych.sweep.callback import SweepCallback
+from triptych.sweep.ending import finish
+from triptych.sweep.jobs import count_jobs, title
+
+__all__ = [
+    "Earlier",
+    "SweepCallback",
+    "count_jobs",
+    "earlier",
+    "finish",
+    "retyped",
+    "title",
+]

@@ -1,0 +1,86 @@
+"""The start of a sweep: its note, and that its folder is its own."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from filelock import FileLock, Timeout
+from hydra.core.global_hydra import GlobalHydra
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from triptych.errors import InvalidSetting, Stopped
+from triptych.folders import require_writable
+from triptych.sweep.jobs import count_jobs
+from triptych.sweep.note import Note, read_note
+
+LOCK = ".lock"
+
+
+class SweepCallback(Callback):
+    """Notes at the start of a multirun what it is; its end is `finish`, which also a failed
+    sweep reaches (Hydra's own `on_multirun_end` comes only if all jobs succeeded).
+
+    Attributes:
+        started: the folders of this process's sweeps, with what keeps other processes out.
+    """
+
+    started: ClassVar[dict[Path, FileLock]] = {}
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Takes the sweep's folder and writes `sweep.json`.
+
+        Raises:
+            Stopped: if the folder cannot be written to, is in use, or holds another sweep; Hydra
+                would only warn of another error.
+        """
+        try:
+            folder = Path(config.hydra.sweep.dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _taken(folder)
+            note = _note(config, folder)
+            _refuse_another(folder, note)
+            note.write(folder)
+        except Exception as error:
+            raise Stopped(str(error)) from error
+        SweepCallback.started[folder] = lock
+
+
+def _taken(folder: Path) -> FileLock:
+    lock = FileLock(folder / LOCK, timeout=0)  # the system's: it ends with the process
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InvalidSetting(
+            f"hydra.sweep.dir={folder}: another process is at work there; wait for its end"
+        ) from error
+    return lock
+
+
+def _note(config: DictConfig, folder: Path) -> Note:
+    # As typed: references such as ${hydra:job.num} have a value inside a job only.
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    about_hydra: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
+    jobs = count_jobs(swept, GlobalHydra.instance().config_loader())
+    report = _report_folder(config.sweep.report) or folder / "report"
+    return Note(jobs, str(report), overrides, about_hydra)
+
+
+def _report_folder(setting: str | None) -> Path | None:
+    """Proves before hours of training that the page can be written where it was asked for."""
+    if setting is None:
+        return None
+    require_writable(Path(setting), "sweep.report")
+    return Path(setting)
+
+
+def _refuse_another(folder: Path, note: Note) -> None:
+    """A job of another sweep would take the place of one that is done."""
+    before = read_note(folder)
+    if before is not None and before.grid != note.grid:
+        old, new = (" ".join(n.grid) or "no settings" for n in (before, note))
+        raise InvalidSetting(
+            f"{folder} holds the sweep of {old}, and this is one of {new}: go on with"
+            f" sweep.resume={folder} alone, or take another folder"
+        )

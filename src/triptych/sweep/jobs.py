@@ -1,0 +1,45 @@
+"""The jobs of a sweep: how many there are, and how progress names one."""
+
+import math
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+
+from triptych.result import Result
+from triptych.sweep.note import read_note
+
+
+def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
+    """The number of combinations that overrides with several values make; the last of a key wins.
+
+    Args:
+        overrides: as typed.
+        loader: knows the options of each group, which `model=glob(*)` asks for.
+
+    >>> count_jobs(["model=ffn,moe", "seed=range(3)", "model.lr=0.1"])
+    6
+    """
+    parsed = OverridesParser.create(loader).parse_overrides(overrides)
+    choices = {
+        o.get_key_element(): sum(1 for _ in o.sweep_iterator()) if o.is_sweep_override() else 1
+        for o in parsed
+    }
+    return math.prod(choices.values())
+
+
+def title(result: Result) -> str:
+    """How progress names a run: `run 4 of 9: moe, seed 0` inside a sweep."""
+    hydra = HydraConfig.get()
+    name = f"{result.panel}, seed {result.seed}"
+    shown = [o for o in result.overrides if o.startswith("model.")]
+    name = ", ".join([name, *shown])
+    # A child process of a job runs alone, but has the sweep's folder.
+    if hydra.mode != RunMode.MULTIRUN:
+        return name
+    # A job may have a working directory of its own (hydra.job.chdir).
+    note = read_note(Path(hydra.runtime.cwd, hydra.sweep.dir))
+    total = f" of {note.jobs}" if note is not None else ""
+    return f"run {int(hydra.job.num) + 1}{total}: {name}"

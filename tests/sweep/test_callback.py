@@ -1,0 +1,90 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from triptych.errors import Stopped
+from triptych.sweep import SweepCallback
+from triptych.sweep.note import read_note
+
+from ..composed import CONF
+
+TYPED = ["seed=0,1", "ckpt_path=/a/${hydra:job.num}/last.ckpt"]
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hydra as it is when a sweep starts, and no sweeps of other tests."""
+    monkeypatch.setattr(SweepCallback, "started", {})
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+    for lock in SweepCallback.started.values():
+        lock.release()
+
+
+def config(folder: Path, *typed: str, about_hydra: tuple[str, ...] = ()) -> DictConfig:
+    overrides = {"task": list(typed), "hydra": list(about_hydra)}
+    sweeper = {"params": {"model": "ffn,moe,sparse"}}
+    hydra = {"sweep": {"dir": str(folder)}, "overrides": overrides, "sweeper": sweeper}
+    return OmegaConf.create({"hydra": hydra, "sweep": {"report": None}})
+
+
+def start(folder: Path, *typed: str, about_hydra: tuple[str, ...] = ()) -> None:
+    SweepCallback().on_multirun_start(config(folder, *typed, about_hydra=about_hydra))
+
+
+def end(folder: Path) -> None:
+    SweepCallback.started.pop(folder).release()
+
+
+def test_the_start_of_a_sweep_is_noted_as_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    start(folder, *TYPED, about_hydra=("hydra/launcher=joblib",))
+    note = read_note(folder)
+    assert note is not None
+    assert (note.jobs, note.report) == (6, str(folder / "report"))
+    assert (note.overrides, note.hydra) == (TYPED, ["hydra/launcher=joblib"])
+    assert list(SweepCallback.started) == [folder]
+
+
+def test_a_folder_is_the_sweeps_own_until_it_ends(tmp_path: Path) -> None:
+    start(tmp_path, *TYPED)
+    with pytest.raises(Stopped, match="another process is at work there"):
+        start(tmp_path, *TYPED)
+    end(tmp_path)
+    start(tmp_path, *TYPED)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [*TYPED, "sweep.resume=there", "sweep.fail_fast=true"],
+        [*TYPED, "logger=csv", "logger.wandb.mode=offline"],
+        list(reversed(TYPED)),
+    ],
+    ids=["about the sweep", "about loggers", "in another order"],
+)
+def test_the_same_sweep_may_be_typed_differently(tmp_path: Path, typed: list[str]) -> None:
+    start(tmp_path, *TYPED)
+    end(tmp_path)
+    start(tmp_path, *typed)
+
+
+@pytest.mark.parametrize("typed", [["seed=0,1"], [*TYPED, "model.lr=1"], ["seed=0,2", TYPED[1]]])
+def test_another_sweep_is_refused_in_its_folder(tmp_path: Path, typed: list[str]) -> None:
+    start(tmp_path, *TYPED)
+    end(tmp_path)
+    with pytest.raises(Stopped, match=r"go on with sweep\.resume=") as refused:
+        start(tmp_path, *typed)
+    assert " ".join(sorted(TYPED)) in str(refused.value)
+    note = read_note(tmp_path)
+    assert note is not None
+    assert note.overrides == TYPED
+
+
+def test_a_note_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{half")
+    with pytest.raises(Stopped, match=r"sweep.json is no note of a sweep"):
+        start(tmp_path, *TYPED)
