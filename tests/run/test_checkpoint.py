@@ -5,7 +5,7 @@ import torch
 
 from triptych.errors import InvalidSetting
 from triptych.run.checkpoint import carry_metrics, check_resumable
-from triptych.training.callbacks.config_in_checkpoint import KEY
+from triptych.training.callbacks.run_in_checkpoint import KEY
 
 CONFIG = {
     "seed": 0,
@@ -37,6 +37,18 @@ def test_a_checkpoint_without_a_table_brings_none(saved: str, tmp_path: Path) ->
     (tmp_path / "run" / "metrics.csv").unlink()
     carry_metrics(saved, tmp_path)
     assert not (tmp_path / "metrics.csv").exists()
+
+
+def test_rows_that_were_not_on_disk_are_taken_from_the_checkpoint(
+    saved: str, tmp_path: Path
+) -> None:
+    rows = {9: {"val/acc": "0.1"}, 19: {"epoch": "1", "train/acc": "0.5"}}
+    checkpoint = {"global_step": 20, KEY: {"config": CONFIG, "rows": rows}}
+    torch.save(checkpoint, saved)
+    (tmp_path / "run" / "metrics.csv").write_text("step,epoch,val/acc\n19,1,0.2\n29,2,0.3\n")
+    carry_metrics(saved, tmp_path)
+    lines = ["step,epoch,train/acc,val/acc", "9,,,0.1", "19,1,0.5,0.2", ""]
+    assert (tmp_path / "metrics.csv").read_text() == "\n".join(lines)
 
 
 def test_a_run_goes_on_with_its_own_settings_on_other_devices(saved: str) -> None:

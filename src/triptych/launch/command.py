@@ -34,7 +34,8 @@ def command(job: Callable[..., object]) -> int:
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0
     try:
-        sys.argv[1:] = retyped(sys.argv[1:])
+        if not is_rank:  # that knows its one job
+            sys.argv[1:] = retyped(sys.argv[1:])
         with terminable():
             job()
     except KeyboardInterrupt as interrupt:

@@ -19,10 +19,10 @@ from triptych.tracking import config_for_loggers
 from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
-    ConfigInCheckpoint,
     ExpertParallelStrategy,
     Meter,
     Progress,
+    RunInCheckpoint,
     Termination,
 )
 
@@ -66,7 +66,7 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
             f"callbacks: {len(kept)} of them keep the best checkpoint; exactly one must"
         )
     loggers = list(build_named(config["logger"], "logger").values())
-    ours = [meter, ConfigInCheckpoint(dict(config)), Progress(title), Termination()]
+    ours = [meter, RunInCheckpoint(dict(config)), Progress(title), Termination()]
     callbacks = [*named.values(), *ours]
     trainer = build_trainer(config, callbacks, loggers, folder)
     if isinstance(trainer.strategy, ExpertParallelStrategy):

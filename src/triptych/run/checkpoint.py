@@ -11,7 +11,8 @@ from torch import nn
 from triptych.errors import InvalidSetting, one_line
 from triptych.result import leaves, write_whole
 from triptych.sweep import Earlier
-from triptych.training.callbacks.config_in_checkpoint import KEY
+from triptych.tracking.csv import from_text, merge, to_text
+from triptych.training.callbacks.run_in_checkpoint import KEY
 
 METRICS = "metrics.csv"
 RESUMED = ("seed", "data", "model", "optimizer", "scheduler")
@@ -107,15 +108,17 @@ def check_resumable(path: str, config: Mapping[str, Any]) -> None:
 def carry_metrics(path: str, folder: Path) -> None:
     """Takes the rows of `metrics.csv` up to the checkpoint at `path` along into `folder`.
 
-    Later rows stay behind: the resumed run writes them anew.
+    Those that were not on disk when it was made are in the checkpoint. Later rows stay behind: the
+    resumed run writes them anew.
     """
     table = Path(path).resolve().parent.parent / METRICS
-    if not table.is_file():
-        return
-    done = int(load_checkpoint(path)["global_step"])
-    header, *rows = table.read_text(encoding="utf-8").splitlines()
-    kept = [row for row in rows if int(row.split(",", 1)[0]) < done]
-    write_whole(folder / METRICS, "\n".join([header, *kept]) + "\n")
+    checkpoint = load_checkpoint(path)
+    written = from_text(table.read_text(encoding="utf-8")) if table.is_file() else {}
+    rows = {step: cells for step, cells in written.items() if step < checkpoint["global_step"]}
+    for step, cells in checkpoint[KEY].get("rows", {}).items():
+        merge(rows, step, cells)
+    if rows:
+        write_whole(folder / METRICS, to_text(rows))
 
 
 def resumable(before: Earlier | None, config: Mapping[str, Any], folder: Path) -> str:

@@ -138,6 +138,10 @@ class CsvLogger(Logger):
         cells = {name: to_cell(value) for name, value in metrics.items() if name != "step"}
         merge(self._pending, self._last_step, cells)
 
+    def pending(self) -> Rows:
+        """A copy of the rows that are not on disk yet."""
+        return {step: dict(cells) for step, cells in self._pending.items()}
+
     @rank_zero_only
     def save(self) -> None:
         """Writes the table unless it was written a moment ago. Lightning calls this often."""

@@ -2,10 +2,10 @@
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
-from triptych.training.callbacks.config_in_checkpoint import ConfigInCheckpoint
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
+from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.termination import Termination
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
@@ -14,20 +14,22 @@ from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
 from triptych.training.unprofiled import Unprofiled
+from triptych.training.whole_checkpoints import WholeCheckpoints
 
 __all__ = [
     "EMA",
     "BalancePressure",
     "BestCheckpoint",
     "ClassifierModule",
-    "ConfigInCheckpoint",
     "ControllerModule",
     "ExpertParallelStrategy",
     "FFNModule",
     "Meter",
     "MoEModule",
     "Progress",
+    "RunInCheckpoint",
     "SparseModule",
     "Termination",
     "Unprofiled",
+    "WholeCheckpoints",
 ]

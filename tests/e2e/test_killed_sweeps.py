@@ -1,0 +1,85 @@
+"""Sweeps that are killed at random moments and repeated end as if nothing had happened.
+
+`make soak` kills more often: SOAK is how often.
+"""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from triptych.result import find
+
+from .commands import SMALL, Commands, Outcome
+from .test_interruption import wait_until_none_survives
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("SOAK", "3"))
+LONG = ("trainer.max_epochs=60",)
+SWEEPS = {
+    "one process": ("model=ffn,sparse,moe", *LONG),
+    "two processes": ("model=moe", "seed=0,1", "trainer.devices=2", *LONG),
+}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_that_was_killed_ends_as_one_that_was_not(commands: Commands, name: str) -> None:
+    whole = commands.sweep(*SWEEPS[name], name="whole")
+    assert whole.code == 0, whole.err
+    folder = commands.place / "killed"
+    moments = random.Random(0)
+    for _ in range(KILLS):
+        kill_at(moments.uniform(0, 6), folder, commands, *SWEEPS[name])
+    killed = commands.script("train.py", f"sweep.resume={folder}", folder=folder)
+    assert killed.code == 0, killed.err
+    assert killed.out.splitlines()[-1] == whole.out.splitlines()[-1]
+    wait_until_none_survives(killed.mark)
+    jobs = range(len(whole.jobs))
+    assert [r.metrics["test"] for r in killed.jobs] == [r.metrics["test"] for r in whole.jobs]
+    assert [curve(killed, job) for job in jobs] == [curve(whole, job) for job in jobs]
+    assert numbers(killed) == numbers(whole)
+    assert drafts(folder) == []
+
+
+def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> None:
+    """Starts the sweep, or goes on with it, and kills it so long after its first job began."""
+    before = started(folder)
+    resume = [f"sweep.resume={folder}"]
+    first = ["-m", *SMALL, f"hydra.sweep.dir={folder}", *typed]
+    process, mark = commands.start("train.py", *(resume if before else first))
+    deadline = time.monotonic() + 120
+    while started(folder) == before and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_until_none_survives(mark)
+
+
+def started(folder: Path) -> dict[str, str]:
+    """When each job was started last."""
+    return {run.name: result.started + result.status for run, result in find(folder)}
+
+
+def curve(sweep: Outcome, job: int) -> str:
+    """All that was measured but times, and the churn of routes: just after a resumption there is
+    none."""
+    table = pd.read_csv(sweep.folder / str(job) / "metrics.csv")
+    timed = [*table.filter(like="time/"), *table.filter(regex="moe/.*/churn")]
+    return table.drop(columns=timed).to_csv()
+
+
+def numbers(sweep: Outcome) -> str:
+    """The table of a sweep but for times."""
+    table = pd.read_csv(sweep.folder / "report" / "table.csv")
+    return table.drop(columns=["seconds", "samples_per_s", "step_ms"]).to_csv()
+
+
+def drafts(folder: Path) -> list[str]:
+    return [str(path) for path in folder.rglob(".*draft")]
