@@ -24,6 +24,9 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not oracle$(if $(FAST), and not slow)'
 
+soak: $(READY)  ## kill sweeps 20 times at random moments and go on with them
+	SOAK=20 $(BIN)/python -m pytest tests/e2e/test_killed_sweeps.py
+
 oracles: $(READY)  ## our MoE against transformers, Megatron, DeepSpeed and others (installs them)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,oracles]'
 	STRICT=1 $(BIN)/python -m pytest -m oracle tests/oracles
@@ -51,4 +54,4 @@ fix: $(READY)  ## format, and mend what the linter can
 clean:  ## remove what can be made again, except logs and reports
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help install compare test oracles system native bench study fix clean
+.PHONY: help install compare test soak oracles system native bench study fix clean

@@ -46,6 +46,12 @@ def register() -> None:
     """Makes the schema and the resolvers known, under the names that the configs ask for."""
     resolvers.register()
     # Hydra copies the store, which is a singleton, once for each group that --help lists: said to
-    # copy as itself, it halves the time of --help.
-    copyreg.pickle(ConfigStore, lambda _: (ConfigStore.instance, ()))
+    # copy as itself, it halves the time of --help. Launchers send it to other processes, which
+    # know nothing yet.
+    copyreg.pickle(ConfigStore, lambda _: (_registered, ()))
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def _registered() -> ConfigStore:
+    register()
+    return ConfigStore.instance()

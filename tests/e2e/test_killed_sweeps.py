@@ -20,21 +20,22 @@ from .test_interruption import wait_until_none_survives
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("SOAK", "3"))
-LONG = ("trainer.max_epochs=60",)
-SWEEPS = {
-    "one process": ("model=ffn,sparse,moe", *LONG),
-    "two processes": ("model=moe", "seed=0,1", "trainer.devices=2", *LONG),
-}
+ALONE = ("model=ffn,sparse,moe", "trainer.max_epochs=60")
+TOGETHER = ("model=moe", "trainer.devices=1,2", "trainer.max_epochs=30")
 
 
-@pytest.mark.parametrize("name", SWEEPS)
-def test_a_sweep_that_was_killed_ends_as_one_that_was_not(commands: Commands, name: str) -> None:
-    whole = commands.sweep(*SWEEPS[name], name="whole")
+@pytest.mark.parametrize(
+    ("typed", "kills"), [(ALONE, KILLS), (TOGETHER, (KILLS + 2) // 3)], ids=["alone", "together"]
+)
+def test_a_sweep_that_was_killed_ends_as_one_that_was_not(
+    commands: Commands, typed: tuple[str, ...], kills: int
+) -> None:
+    whole = commands.sweep(*typed, name="whole")
     assert whole.code == 0, whole.err
     folder = commands.place / "killed"
     moments = random.Random(0)
-    for _ in range(KILLS):
-        kill_at(moments.uniform(0, 6), folder, commands, *SWEEPS[name])
+    for _ in range(kills):
+        kill_at(moments.uniform(0, 5), folder, commands, *typed)
     killed = commands.script("train.py", f"sweep.resume={folder}", folder=folder)
     assert killed.code == 0, killed.err
     assert killed.out.splitlines()[-1] == whole.out.splitlines()[-1]

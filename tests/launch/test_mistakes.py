@@ -29,6 +29,8 @@ UNKNOWN = [
     (["model.lr=${nothing.here}"], "Interpolation key 'nothing.here' not found"),
     (["optimizer=null"], "optimizer=null: a group needs an option"),
     (["logger=null"], "logger=null: a group needs an option (for no logger, logger=none)"),
+    (["-m", "hydra/launcher=none"], "submitit are extras: pip install -e '.[launchers]'"),
+    (["sweep.resume=nowhere"], "sweep.resume=nowhere: there is no sweep.json in that folder"),
 ]
 
 # Refused by a run, which then says so in its folder.

@@ -49,6 +49,9 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
     if text.startswith("Config group override must be"):
         groups = ", ".join(a for a in sys.argv[1:] if a.endswith(("=null", "=")))
         return f"{groups}: a group needs an option (for no logger, logger=none)"
+    if "Could not find 'hydra/launcher/" in text:
+        what = text.partition(": ")[2].split(" Config search path:")[0]
+        return f"{what}; joblib and submitit are extras: pip install -e '.[launchers]'"
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error, folder)
     if isinstance(error, HydraException | OmegaConfBaseException):
