@@ -20,8 +20,8 @@ from .test_interruption import wait_until_none_survives
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("SOAK", "3"))
-ALONE = ("model=ffn,sparse,moe", "trainer.max_epochs=60")
-TOGETHER = ("model=moe", "trainer.devices=1,2", "trainer.max_epochs=30")
+ALONE = ("model=ffn,sparse,moe", f"trainer.max_epochs={20 * KILLS}")
+TOGETHER = ("model=moe", "trainer.devices=1,2", f"trainer.max_epochs={10 * KILLS}")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,8 @@ def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> No
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     wait_until_none_survives(mark)
 
