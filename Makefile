@@ -35,10 +35,11 @@ system:  ## install chromium and g++ with apt, for the tests that open pages and
 	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium g++; fi
 
-native: $(READY)  ## compile the fused CPU operator of MoE layers, which model=moe then takes
-	$(BIN)/python -m triptych.moe.native
+native: $(READY)  ## compile the CPU operators of MoE layers and of blocks, which runs then take
+	$(BIN)/python -m triptych.native
 
-bench: $(READY)  ## run the benchmarks (QUICK=1: a short form)
+bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be compiled
+	-$(BIN)/python -m triptych.native
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)

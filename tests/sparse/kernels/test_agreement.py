@@ -22,6 +22,7 @@ from triptych.sparse import (
     two_four_masks,
     uniform_mask,
 )
+from triptych.sparse.native import operator
 
 from .formula import Formula
 
@@ -29,12 +30,21 @@ Layer = SparseLinear | Formula
 
 CONF = Path(__file__).parents[3] / "conf" / "model" / "kernel"
 KERNELS = sorted(path.stem for path in CONF.glob("*.yaml"))
+COMPILED = "block (compiled)"
+WAYS = [*KERNELS, COMPILED]
 BLOCK = 4
+
+
+@pytest.fixture(autouse=True)
+def compiled_where_it_says_so(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    if "name" in request.fixturenames and request.getfixturevalue("name") == COMPILED:
+        product = request.getfixturevalue("compiled_product")
+        monkeypatch.setattr(operator, "product_if_built", lambda: product)
 
 
 def kernel(name: str, mask: Tensor, seed: int = 0) -> SparseLinear:
     torch.manual_seed(seed)
-    node = OmegaConf.load(CONF / f"{name}.yaml")
+    node = OmegaConf.load(CONF / f"{name.removesuffix(' (compiled)')}.yaml")
     OmegaConf.update(node, "model.block", BLOCK, force_add=True)
     return instantiate({k: v for k, v in node.items() if k != "model"})(mask)
 
@@ -79,12 +89,12 @@ def takes(name: str, kind: str) -> bool:
     return True
 
 
-CASES = [(name, kind) for name in KERNELS for kind in MASKS if takes(name, kind)]
+CASES = [(name, kind) for name in WAYS for kind in MASKS if takes(name, kind)]
 each_case = pytest.mark.parametrize(("name", "kind"), CASES)
 
 
 def test_every_kernel_is_compared():
-    assert {name for name, _ in CASES} == set(KERNELS)
+    assert {name for name, _ in CASES} == set(WAYS)
     assert all((free, kind) in CASES for free in ("masked", "csr", "auto") for kind in MASKS)
 
 
@@ -149,7 +159,7 @@ def test_any_number_of_dimensions_in_front_is_fine_with_and_without_gradient(nam
         torch.testing.assert_close(layer(x), wanted)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", WAYS)
 def test_a_layer_without_any_weight_gives_its_bias(name):
     layer = kernel(name, torch.zeros(8, 8, dtype=torch.bool))
     x = torch.randn(5, 8, requires_grad=True)
@@ -175,12 +185,14 @@ def test_gradients_are_those_of_finite_differences(name, kind):
 def test_views_and_expanded_gradients_are_fine(name, kind):
     layer, reference = (kernel(n, mask_of(kind, 3, 2, 0.5)) for n in (name, "masked"))
     base = torch.randn(8, 10)
-    grads = []
+    found = []
     for net in (layer, reference):
         x = base.clone().requires_grad_()
-        net(x.t()).sum().backward()
-        grads.append(x.grad)
-    torch.testing.assert_close(*grads)
+        y = net(x.t())
+        y.sum().backward()
+        weight = net.weights.grad if net.latent else net.spread(net.weights.grad)
+        found.append([y, x.grad, net.bias.grad, *([] if layer.latent else [weight])])
+    torch.testing.assert_close(*found)
 
 
 @each_case

@@ -1,11 +1,6 @@
-"""`python -m triptych.moe.native`: compiles the fused CPU operator and says where it lies."""
+"""`python -m triptych.moe.native`: the same as `python -m triptych.native`."""
 
-import sys
-
-from triptych.moe.native.compiler import BuildFailed, build
+from triptych.native.every import build_every
 
 if __name__ == "__main__":
-    try:
-        print(f"the fused CPU operator is in {build(print).parent}")
-    except BuildFailed as error:
-        sys.exit(f"cannot compile the fused CPU operator: {error}")
+    build_every()

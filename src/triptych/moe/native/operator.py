@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import final
 
 import torch
 from torch import Tensor
 
-from triptych.moe.native.compiler import BuildFailed, build, library
+from triptych.native.compiler import BuildFailed, library_of
+from triptych.native.loading import load, load_if_built, one_line
 
 log = logging.getLogger("triptych")
 
@@ -38,32 +38,20 @@ def operator_if_built() -> Operator | None:
 
     One answer for the whole process: a run must not change its arithmetic halfway.
     """
-    file = library()
-    try:
-        return _load(file) if file.exists() else None
-    except (OSError, BuildFailed) as error:
-        log.warning("the fused CPU operator in %s does not load: %s", file.parent, _line(error))
-        return None
+    return _operator() if load_if_built(library_of("moe")) else None
 
 
 @cache
 def operator_or_none() -> Operator | None:
     """The operator, compiled now if need be; None, and one line in the log, if that fails."""
     try:
-        return _load(build(log.info))
+        load(library_of("moe").build(log.info))
     except BuildFailed as error:
-        log.warning("no fused CPU operator, taking model/dispatch=loop: %s", _line(error))
+        log.warning("no fused CPU operator, taking model/dispatch=loop: %s", one_line(error))
         return None
+    return _operator()
 
 
-def _load(file: Path) -> Operator:
-    try:
-        torch.ops.load_library(str(file))
-    except OSError as error:
-        raise BuildFailed(str(error)) from error
+def _operator() -> Operator:
     functions = torch.ops.triptych_moe
     return Operator(functions.experts.default, functions.softmax_topk.default)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -17,13 +17,15 @@ from triptych.sparse.kernels.sizes import StoredSizes
 from triptych.sparse.kernels.stored import Parts
 from triptych.sparse.kernels.triton.function import BlockProduct, Index, why_not_triton
 from triptych.sparse.kernels.values import ValuesAlone
+from triptych.sparse.native.operator import compiled_for
 
 
 @final
 class BlockLinear(ValuesAlone):
     """Computes the blocks that exist and no others: on a CPU each block is a small dense product
-    in place, twice to thrice as fast as single weights are (`benchmarks/sparse.md`); on CUDA Triton
-    kernels compute all of them at once, for blocks of 16, 32, 64 or 128 (`LOG.md`).
+    in place, twice to thrice as fast as single weights are (`benchmarks/sparse.md`), and faster
+    where `make native` has compiled the walk over them (`LOG.md`); on CUDA Triton kernels compute
+    all of them at once, for blocks of 16, 32, 64 or 128.
 
     The N blocks are an ordinary parameter (N, block, block), row by row, each transposed (input,
     output).
@@ -77,6 +79,9 @@ class BlockLinear(ValuesAlone):
             return BlockProduct.apply(x, values, bias, index)
         if x.is_cuda and refusal is not None:
             say_once(f"kernel block: one product after the other, because {refusal}")
+        compiled = compiled_for(x)
+        if compiled is not None:
+            return compiled(x, values, bias, self.columns, self.starts)
         return _Product.apply(x, values, bias, self.columns.tolist(), self.starts.tolist())
 
     def spread(self, laid_out: Tensor) -> Float[Tensor, "O D"]:
@@ -119,8 +124,10 @@ class BlockLinear(ValuesAlone):
 
     @property
     def executes(self) -> str:
-        """Itself, and whether by Triton kernels."""
-        return "block" if why_not_triton(self.values, self.block) else "block (triton)"
+        """Itself, and whether by Triton kernels or by the compiled product."""
+        if why_not_triton(self.values, self.block) is None:
+            return "block (triton)"
+        return "block" if compiled_for(self.values) is None else "block (compiled)"
 
 
 def check_block(block: int) -> None:
