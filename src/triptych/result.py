@@ -4,6 +4,7 @@ It is written at the start with status `running` and replaced by whole files onl
 run leaves `running` and never half a file. Nothing here imports torch.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -72,10 +73,26 @@ def write(result: Result, folder: Path) -> Path:
 
 
 def write_whole(target: Path, text: str) -> Path:
-    """Writes a text file under a temporary name, then renames it into place."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, target)
+    """Writes a text file as `replace_whole` does."""
+    return replace_whole(target, text.encode("utf-8"))
+
+
+def replace_whole(target: Path, content: bytes | memoryview) -> Path:
+    """Writes a file beside the old one, which it then replaces: a reader, or a kill, sees one of
+    both.
+
+    Raises:
+        OSError: if there is no room, with the name of the file; the old one is still there.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        # A full disk is noticed when nobody knows any more which file was written.
+        raise OSError(error.errno, error.strerror, str(target)) from error
     return target
 
 

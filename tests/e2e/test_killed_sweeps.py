@@ -44,7 +44,6 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(
     assert [r.metrics["test"] for r in killed.jobs] == [r.metrics["test"] for r in whole.jobs]
     assert [curve(killed, job) for job in jobs] == [curve(whole, job) for job in jobs]
     assert numbers(killed) == numbers(whole)
-    assert drafts(folder) == []
 
 
 def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> None:
@@ -81,7 +80,3 @@ def numbers(sweep: Outcome) -> str:
     """The table of a sweep but for times."""
     table = pd.read_csv(sweep.folder / "report" / "table.csv")
     return table.drop(columns=["seconds", "samples_per_s", "step_ms"]).to_csv()
-
-
-def drafts(folder: Path) -> list[str]:
-    return [str(path) for path in folder.rglob(".*draft")]

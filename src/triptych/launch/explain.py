@@ -26,7 +26,10 @@ from triptych.errors import (
 
 WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer)
 UNWRITABLE = frozenset(
-    (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EEXIST, errno.ENOENT)
+    (
+        *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    )
 )
 
 

@@ -121,21 +121,19 @@ def carry_metrics(path: str, folder: Path) -> None:
         write_whole(folder / METRICS, to_text(rows))
 
 
-def resumable(before: Earlier | None, config: Mapping[str, Any], folder: Path) -> str:
+def resumable(before: Earlier | None, config: Mapping[str, Any]) -> str:
     """The checkpoint from which a job of a repeated sweep goes on; empty if it starts anew.
 
     Args:
         before: what the sweep left of the job.
-        folder: of the job.
+        config: of the job.
     """
     if before is None or before.checkpoint is None:
-        (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
         return ""
     try:
         check_resumable(str(before.checkpoint), config)
     except InvalidSetting as error:
         print(f"{before.result.name} starts anew: {error}", file=sys.stderr)
-        (folder / METRICS).unlink(missing_ok=True)
         return ""
     return str(before.checkpoint)
 

@@ -17,7 +17,7 @@ from triptych.errors import InvalidSetting
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
-from triptych.run.checkpoint import carry_metrics, resumable, saved_metrics
+from triptych.run.checkpoint import METRICS, carry_metrics, resumable, saved_metrics
 from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import new_result, recorded
@@ -46,8 +46,10 @@ def train(cfg: DictConfig) -> float | None:
         if before is not None and before.is_done:
             print(f"done before: {_outcome(before.result, folder)}")
             return _score(before.result)
-        result.resumed_from = resumable(before, config, folder)
+        result.resumed_from = resumable(before, config)
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
+        if config["ckpt_path"] is None and is_first_rank():
+            (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
     with recorded(result, folder):
         if unresolved is not None:
             raise unresolved

@@ -1,11 +1,14 @@
 """Checkpoints that are there as a whole or not at all."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any, final
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from triptych.result import replace_whole
 
 
 @final
@@ -21,8 +24,9 @@ class WholeCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         """Called on rank 0 alone."""
-        target = Path(path)
+        target, content = Path(path), io.BytesIO()
+        torch.save(checkpoint, content)  # in memory: of a full disk it would not say so
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.draft")
-        torch.save(checkpoint, draft)
-        os.replace(draft, target)
+        for killed in target.parent.glob(f".{target.name}.*.draft"):
+            killed.unlink()
+        replace_whole(target, content.getbuffer())
