@@ -41,3 +41,18 @@ def test_with_what_is_on_disk_a_checkpoint_has_the_whole_table(tmp_path: Path) -
         for step in rows.keys() - {first}:
             assert rows[step] == table[step]
         assert {first, *rows} == {step for step in table if step < checkpoint["global_step"]}
+
+
+def test_a_checkpoint_in_the_middle_of_an_epoch_brings_no_row_of_it(tmp_path: Path) -> None:
+    keep = ModelCheckpoint(
+        tmp_path / "kept", filename="{step}", save_top_k=-1, every_n_train_steps=2
+    )
+    logger = CsvLogger(tmp_path, every_s=1000.0)
+    more = {"enable_checkpointing": True, "log_every_n_steps": 1}
+    fit(max_epochs=2, logger=logger, callbacks=[RunInCheckpoint({}), keep, Meter()], **more)
+    ends = set(from_text((tmp_path / "metrics.csv").read_text()))
+    paths = list((tmp_path / "kept").iterdir())
+    assert len(paths) > 3
+    for path in paths:
+        rows = torch.load(path, weights_only=True)["triptych"]["rows"]
+        assert rows.keys() <= ends
