@@ -7,7 +7,7 @@ from triptych.launch import command, isolated_job
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> float | None:
+def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """One job. Heavy imports wait until here, so that `--help` and `--cfg job` answer at once."""
     with isolated_job(cfg.sweep.fail_fast):
         from triptych.run import train

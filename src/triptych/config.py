@@ -17,12 +17,15 @@ class Sweep:
         report: the folder of its page; null = inside the sweep's folder.
         resume: the folder of a sweep to go on with; null = a new one.
         fail_fast: whether the first job that fails ends the sweep.
+        objectives: what a search is told of each job, of `val/...`, `train/...` and the fields of
+            its cost; empty = the best score of the monitored metric.
         notes: caveats that the page must name.
     """
 
     report: str | None = None
     resume: str | None = None
     fail_fast: bool = False
+    objectives: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

@@ -60,7 +60,7 @@ def test_a_sweep_that_is_to_fail_fast_starts_no_job_after_a_failure(prompt: Prom
     assert answer.code == 1
     assert answer.error == "sweep.fail_fast=true: no other job is started"
     assert answer.out.splitlines()[-1] == "1 done, 1 failed, 1 not started"
-    assert "go on with: python train.py -m sweep.resume=s" in answer.out
+    assert "go on with: python train.py sweep.resume=s" in answer.out
 
 
 def test_a_repeated_sweep_runs_only_what_is_not_done(prompt: Prompt) -> None:

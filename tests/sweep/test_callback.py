@@ -88,3 +88,24 @@ def test_a_note_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{half")
     with pytest.raises(Stopped, match=r"sweep.json is no note of a sweep"):
         start(tmp_path, *TYPED)
+
+
+def test_a_search_counts_its_trials_and_goes_on_elsewhere(tmp_path: Path) -> None:
+    about_hydra = ("hydra/sweeper=optuna",)
+    search = config(tmp_path, "model.lr=interval(0.1,1)", about_hydra=about_hydra)
+    search.hydra.sweeper = {"n_trials": 7}
+    SweepCallback().on_multirun_start(search)
+    note = read_note(tmp_path)
+    assert note is not None
+    assert (note.jobs, note.is_search) == (7, True)
+    end(tmp_path)
+    with pytest.raises(Stopped, match=r"with the same hydra\.sweeper\.storage"):
+        SweepCallback().on_multirun_start(search)
+
+
+@pytest.mark.parametrize("about_hydra", [(), ("hydra/sweeper=basic",), ("hydra/launcher=joblib",)])
+def test_a_grid_is_no_search(tmp_path: Path, about_hydra: tuple[str, ...]) -> None:
+    start(tmp_path, *TYPED, about_hydra=about_hydra)
+    note = read_note(tmp_path)
+    assert note is not None
+    assert not note.is_search

@@ -12,8 +12,10 @@ import torch
 from triptych.config import Config
 from triptych.errors import IncompatibleSettings, InvalidSetting, nearest
 from triptych.run.checkpoint import check_resumable
+from triptych.types import Cost
 
 PANELS = ("ffn", "sparse", "moe")
+MEASURED = ("val/", "train/")
 WHOLE = {
     "model": ("top_k", "num_experts", "d_hidden", "block", "blocks", "rank"),
     "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
@@ -33,6 +35,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_devices(config["trainer"])
     _check_epochs(config["trainer"])
     _check_precision(config)
+    _check_objectives(config["sweep"]["objectives"])
     if config["ckpt_path"] is not None:
         check_resumable(config["ckpt_path"], config)
 
@@ -147,3 +150,13 @@ def _check_precision(config: Mapping[str, Any]) -> None:
             f"trainer.precision={precision}: Lightning cannot clip gradients for a fused"
             " optimizer then; set optimizer.fused=null"
         )
+
+
+def _check_objectives(names: Sequence[str]) -> None:
+    costs = [field.name for field in dataclasses.fields(Cost)]
+    for name in names:
+        if name not in costs and not name.startswith(MEASURED):
+            raise InvalidSetting(
+                f"sweep.objectives: '{name}' is neither measured ({', '.join(MEASURED)}...) nor a"
+                f" cost ({', '.join(costs)}){nearest(name, costs)}"
+            )

@@ -3,6 +3,7 @@
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from triptych.data import ClassificationData
-from triptych.errors import InvalidSetting
+from triptych.errors import InvalidSetting, nearest
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
@@ -25,12 +26,15 @@ from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
 
+Score = float | tuple[float, ...]
 
-def train(cfg: DictConfig) -> float | None:
+
+def train(cfg: DictConfig) -> Score | None:
     """Trains, validates and tests as configured; writes the run folder.
 
     Returns:
-        The best monitored score (val/acc by default), or None for a run that a sweep skips.
+        The best monitored score (val/acc by default), or what `sweep.objectives` names; None for a
+        run that a sweep skips.
     """
     unresolved = None
     try:
@@ -45,7 +49,7 @@ def train(cfg: DictConfig) -> float | None:
         before = earlier(folder, result.config_hash)
         if before is not None and before.is_done:
             print(f"done before: {_outcome(before.result, folder)}")
-            return _score(before.result)
+            return _score(before.result, config["sweep"]["objectives"])
         result.resumed_from = resumable(before, config)
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
         if config["ckpt_path"] is None and is_first_rank():
@@ -68,15 +72,24 @@ def train(cfg: DictConfig) -> float | None:
         return None
     if is_first_rank():
         print(_outcome(result, folder))
-    return _score(result)
+    return _score(result, config["sweep"]["objectives"])
 
 
 def _outcome(result: Result, folder: Path) -> str:
     return f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}"
 
 
-def _score(result: Result) -> float:
-    return next(iter(result.metrics["best"].values()))
+def _score(result: Result, objectives: Sequence[str]) -> Score:
+    if not objectives:
+        return next(iter(result.metrics["best"].values()))
+    known = result.metrics["final"] | result.metrics["best"] | result.cost
+    for name in objectives:
+        if name not in known:
+            raise InvalidSetting(
+                f"sweep.objectives: this run has no '{name}'{nearest(name, known)}"
+            )
+    values = tuple(known[name] for name in objectives)
+    return values[0] if len(values) == 1 else values
 
 
 def quieten() -> None:

@@ -62,7 +62,8 @@ def _note(config: DictConfig, folder: Path) -> Note:
     about_hydra: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
-    jobs = count_jobs(swept, GlobalHydra.instance().config_loader())
+    # A search says how many it will try; what it will try is not known yet.
+    jobs = sweeper.get("n_trials") or count_jobs(swept, GlobalHydra.instance().config_loader())
     report = _report_folder(config.sweep.report) or folder / "report"
     return Note(jobs, str(report), overrides, about_hydra)
 
@@ -78,6 +79,11 @@ def _report_folder(setting: str | None) -> Path | None:
 def _refuse_another(folder: Path, note: Note) -> None:
     """A job of another sweep would take the place of one that is done."""
     before = read_note(folder)
+    if before is not None and note.is_search:
+        raise InvalidSetting(
+            f"{folder} holds a search already: it goes on in another folder, by its command with"
+            " the same hydra.sweeper.storage and hydra.sweeper.study_name"
+        )
     if before is not None and before.grid != note.grid:
         old, new = (" ".join(n.grid) or "no settings" for n in (before, note))
         raise InvalidSetting(

@@ -38,7 +38,8 @@ def finish(folder: Path) -> int:
         for run, result in runs:
             if result.status not in ("finished", "skipped"):
                 print(f"{result.status}: {result.command}    # job {run.name}")
-        print(f"go on with: python train.py -m sweep.resume={folder}")
+        if not note.is_search:
+            print(f"go on with: python train.py sweep.resume={folder}")
     shown = (f"{n} {word}" for word, n in counts.items() if n or word == "done")
     print(", ".join(shown))
     return undone

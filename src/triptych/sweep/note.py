@@ -33,6 +33,12 @@ class Note:
         """What was typed about the jobs: neither about the sweep nor about loggers."""
         return sorted(o for o in self.overrides if not o.lstrip("+~").startswith(LEFT_OUT))
 
+    @property
+    def is_search(self) -> bool:
+        """Whether a sweeper chooses what the next job is, so that numbers say nothing of jobs."""
+        chosen = [o.partition("=")[2] for o in self.hydra if o.startswith("hydra/sweeper=")]
+        return chosen[-1:] not in ([], ["basic"])
+
     def write(self, folder: Path) -> Path:
         """As a whole file."""
         return write_whole(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
