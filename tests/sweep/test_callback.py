@@ -61,10 +61,9 @@ def test_a_folder_is_the_sweeps_own_until_it_ends(tmp_path: Path) -> None:
     "typed",
     [
         [*TYPED, "sweep.resume=there", "sweep.fail_fast=true"],
-        [*TYPED, "logger=csv", "logger.wandb.mode=offline"],
-        list(reversed(TYPED)),
+        ["logger=csv", *TYPED, "logger.wandb.mode=offline"],
     ],
-    ids=["about the sweep", "about loggers", "in another order"],
+    ids=["about the sweep", "about loggers"],
 )
 def test_the_same_sweep_may_be_typed_differently(tmp_path: Path, typed: list[str]) -> None:
     start(tmp_path, *TYPED)
@@ -72,13 +71,13 @@ def test_the_same_sweep_may_be_typed_differently(tmp_path: Path, typed: list[str
     start(tmp_path, *typed)
 
 
-@pytest.mark.parametrize("typed", [["seed=0,1"], [*TYPED, "model.lr=1"], ["seed=0,2", TYPED[1]]])
+@pytest.mark.parametrize("typed", [TYPED[:1], [*TYPED, "model.lr=1"], ["seed=0,2", TYPED[1]], TYPED[::-1]])
 def test_another_sweep_is_refused_in_its_folder(tmp_path: Path, typed: list[str]) -> None:
     start(tmp_path, *TYPED)
     end(tmp_path)
     with pytest.raises(Stopped, match=r"go on with sweep\.resume=") as refused:
         start(tmp_path, *typed)
-    assert " ".join(sorted(TYPED)) in str(refused.value)
+    assert " ".join(TYPED) in str(refused.value)
     note = read_note(tmp_path)
     assert note is not None
     assert note.overrides == TYPED

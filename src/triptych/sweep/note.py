@@ -30,8 +30,9 @@ class Note:
 
     @property
     def grid(self) -> list[str]:
-        """What was typed about the jobs: neither about the sweep nor about loggers."""
-        return sorted(o for o in self.overrides if not o.lstrip("+~").startswith(LEFT_OUT))
+        """What was typed about the jobs, neither about the sweep nor about loggers; in its order,
+        by which jobs are numbered."""
+        return [o for o in self.overrides if not o.lstrip("+~").startswith(LEFT_OUT)]
 
     @property
     def is_search(self) -> bool:
