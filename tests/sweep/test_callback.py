@@ -71,7 +71,9 @@ def test_the_same_sweep_may_be_typed_differently(tmp_path: Path, typed: list[str
     start(tmp_path, *typed)
 
 
-@pytest.mark.parametrize("typed", [TYPED[:1], [*TYPED, "model.lr=1"], ["seed=0,2", TYPED[1]], TYPED[::-1]])
+@pytest.mark.parametrize(
+    "typed", [TYPED[:1], [*TYPED, "model.lr=1"], ["seed=0,2", TYPED[1]], TYPED[::-1]]
+)
 def test_another_sweep_is_refused_in_its_folder(tmp_path: Path, typed: list[str]) -> None:
     start(tmp_path, *TYPED)
     end(tmp_path)
