@@ -137,6 +137,7 @@ def test_more_processes_than_cores_is_a_warning(
             "model": {"name": "ffn", "lr": 0.1, "clip": 1.0},
             "optimizer": {},
             "trainer": {"devices": many, "accelerator": "cpu", "max_epochs": 1},
+            "sweep": {"objectives": []},
             "ckpt_path": None,
         }
     )
