@@ -1,11 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hydra.types import RunMode
 
-from triptych.resolvers import run_id, sweep_folder, sweep_group
+from triptych.resolvers import sweep_folder, sweep_group
 
 
 @pytest.mark.parametrize(("mode", "name"), [(RunMode.MULTIRUN, "12-30"), (RunMode.RUN, None)])
@@ -16,12 +15,6 @@ def test_only_the_jobs_of_a_sweep_share_a_group(mode: RunMode, name: str | None)
 def test_a_sweep_that_goes_on_stays_in_its_folder() -> None:
     assert sweep_folder(None, "new") == "new"
     assert sweep_folder("old", "new") == "old"
-
-
-def test_a_run_is_known_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run_id("a") == run_id("./a/") == run_id(str(tmp_path / "a"))
-    assert run_id("a") != run_id("b")
 
 
 def test_the_module_does_not_load_torch() -> None:

@@ -1,7 +1,5 @@
 """Functions that YAML files may call. Nothing here imports torch."""
 
-import hashlib
-import os
 from enum import Enum
 from pathlib import PurePath
 
@@ -28,18 +26,7 @@ def sweep_folder(resumed: str | None, new: str) -> str:
     return new if resumed is None else resumed
 
 
-def run_id(folder: str) -> str:
-    """The identity of a run for its trackers: that of its folder, so that a run that goes on there
-    is the same run.
-
-    Args:
-        folder: `hydra.runtime.output_dir`.
-    """
-    return hashlib.sha256(os.path.abspath(folder).encode()).hexdigest()[:16]
-
-
 def register() -> None:
     """Makes the functions known to OmegaConf. Calling it again changes nothing."""
     OmegaConf.register_new_resolver("triptych.sweep_group", sweep_group, replace=True)
     OmegaConf.register_new_resolver("triptych.sweep_folder", sweep_folder, replace=True)
-    OmegaConf.register_new_resolver("triptych.run_id", run_id, replace=True)

@@ -27,6 +27,7 @@ class Result:
         panel: `ffn`, `sparse` or `moe`.
         overrides: what was typed for this run, as Hydra overrides.
         config_hash: equal for runs that compute the same thing (folders and loggers left out).
+        id: of this run and no other, also for trackers; kept when it goes on in its folder.
         metrics: `best` (validation, at the chosen checkpoint), `final` (last epoch) and `test`.
         cost: the fields of `triptych.types.Cost` for one sample, with measured routing.
         tables: confusion, calibration, routing and density, as plain lists.
@@ -42,6 +43,7 @@ class Result:
     command: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     config_hash: str = ""
+    id: str = ""
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)

@@ -34,8 +34,8 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(
     assert whole.code == 0, whole.err
     folder = commands.place / "killed"
     moments = random.Random(0)
-    for _ in range(kills):
-        kill_at(moments.uniform(0, 5), folder, commands, *typed)
+    hits = [kill_at(moments.uniform(0, 5), folder, commands, *typed) for _ in range(kills)]
+    assert any(hits), "it had ended each time"
     killed = commands.script("train.py", f"sweep.resume={folder}", folder=folder)
     assert killed.code == 0, killed.err
     assert killed.out.splitlines()[-1] == whole.out.splitlines()[-1]
@@ -46,8 +46,9 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(
     assert numbers(killed) == numbers(whole)
 
 
-def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> None:
-    """Starts the sweep, or goes on with it, and kills it so long after its first job began."""
+def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> bool:
+    """Starts the sweep, or goes on with it, and kills it so long after its first job began; whether
+    it was still at work."""
     before = started(folder)
     resume = [f"sweep.resume={folder}"]
     first = ["-m", *SMALL, f"hydra.sweep.dir={folder}", *typed]
@@ -57,10 +58,12 @@ def kill_at(seconds: float, folder: Path, commands: Commands, *typed: str) -> No
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(seconds)
-    if process.poll() is None:
+    at_work = process.poll() is None
+    if at_work:
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     wait_until_none_survives(mark)
+    return at_work
 
 
 def started(folder: Path) -> dict[str, str]:

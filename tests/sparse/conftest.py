@@ -1,7 +1,4 @@
-"""The product of blocks, compiled once into pytest's cache: the user's own cache is left alone."""
-
-import os
-import shutil
+"""The product of blocks, compiled once."""
 
 import pytest
 import torch
@@ -11,20 +8,13 @@ from triptych.native.loading import load
 from triptych.sparse.native import operator
 from triptych.sparse.native.operator import BlocksProduct
 
+from ..native_cache import in_pytests_cache
+
 
 @pytest.fixture(scope="session")
-def compiled_product(request: pytest.FixtureRequest) -> BlocksProduct:
-    library = library_of("sparse")
-    if not library.file().exists():  # two copies of one library cannot be in one process
-        if shutil.which("g++") is None and os.environ.get("STRICT") != "1":
-            pytest.skip("needs g++")
-        with pytest.MonkeyPatch.context() as patch:
-            cache = request.config.cache
-            assert cache is not None
-            patch.setenv("TORCH_EXTENSIONS_DIR", str(cache.mkdir("native")))
-            load(library.build(print))
-    else:
-        load(library.file())
+def compiled_product(pytestconfig: pytest.Config) -> BlocksProduct:
+    with in_pytests_cache("sparse", pytestconfig):
+        load(library_of("sparse").build(print))
     return torch.ops.triptych_sparse.blocks.default
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from triptych.errors import one_line
 from triptych.native.compiler import BuildFailed, Library
 
 log = logging.getLogger("triptych")
@@ -34,8 +35,3 @@ def load_if_built(library: Library) -> bool:
         log.warning("the CPU operator of %s in %s does not load: %s", library.panel, where, reason)
         return False
     return True
-
-
-def one_line(error: Exception) -> str:
-    """Its message."""
-    return " ".join(str(error).split())

@@ -121,6 +121,11 @@ def carry_metrics(path: str, folder: Path) -> None:
         write_whole(folder / METRICS, to_text(rows))
 
 
+def is_own_checkpoint(path: str | None, folder: Path) -> bool:
+    """Whether a checkpoint is of the run in this folder, which then goes on."""
+    return path is not None and Path(path).resolve().parent.parent == folder.resolve()
+
+
 def resumable(before: Earlier | None, config: Mapping[str, Any]) -> str:
     """The checkpoint from which a job of a repeated sweep goes on; empty if it starts anew.
 

@@ -1,5 +1,6 @@
 """Keeps `result.json` true from the first moment of a run to the last, whatever ends it."""
 
+import secrets
 import shlex
 import sys
 import time
@@ -38,6 +39,24 @@ def new_result(config: Mapping[str, Any], overrides: list[str]) -> Result:
         versions=versions(),
         started=now(),
     )
+
+
+def identity(folder: Path, goes_on: bool) -> str:
+    """Of the run in a folder, if it goes on there; else one that no other run has."""
+    if goes_on:
+        try:
+            return results.read(folder / results.FILE).id or secrets.token_hex(8)
+        except (OSError, ValueError):
+            pass
+    return secrets.token_hex(8)
+
+
+def identified(loggers: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """The nodes of loggers with the identity of the run where they have room for one."""
+    return {
+        key: node | {"id": run_id} if node and node.get("id", run_id) is None else node
+        for key, node in loggers.items()
+    }
 
 
 @contextmanager

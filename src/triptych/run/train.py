@@ -18,10 +18,16 @@ from triptych.errors import InvalidSetting, nearest
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
-from triptych.run.checkpoint import METRICS, carry_metrics, resumable, saved_metrics
+from triptych.run.checkpoint import (
+    METRICS,
+    carry_metrics,
+    is_own_checkpoint,
+    resumable,
+    saved_metrics,
+)
 from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
-from triptych.run.recorder import new_result, recorded
+from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
@@ -45,15 +51,19 @@ def train(cfg: DictConfig) -> Score | None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     result = new_result(config, list(hydra.overrides.task))
-    if hydra.mode == RunMode.MULTIRUN:
-        before = earlier(folder, result.config_hash)
-        if before is not None and before.is_done:
-            print(f"done before: {_outcome(before.result, folder)}")
-            return _score(before.result, config["sweep"]["objectives"])
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    before = earlier(folder, result.config_hash) if in_sweep else None
+    if before is not None and before.is_done:
+        print(f"done before: {_outcome(before.result, folder)}")
+        return _score(before.result, config["sweep"]["objectives"])
+    if in_sweep:
         result.resumed_from = resumable(before, config)
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
         if config["ckpt_path"] is None and is_first_rank():
             (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
+    goes_on = before is not None or is_own_checkpoint(config["ckpt_path"], folder)
+    result.id = identity(folder, goes_on)
+    config["logger"] = result.config["logger"] = identified(config["logger"], result.id)
     with recorded(result, folder):
         if unresolved is not None:
             raise unresolved

@@ -9,6 +9,7 @@ from triptych.errors import InvalidSetting
 from triptych.result import write_whole
 
 FILE = "sweep.json"
+LEFT_OUT = ("sweep.", "logger", "hydra")
 
 
 @final
@@ -43,9 +44,6 @@ class Note:
     def write(self, folder: Path) -> Path:
         """As a whole file."""
         return write_whole(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
-
-
-LEFT_OUT = ("sweep.", "logger", "hydra")
 
 
 def read_note(folder: Path) -> Note | None:

@@ -9,8 +9,9 @@ from typing import final
 import torch
 from torch import Tensor
 
+from triptych.errors import one_line
 from triptych.native.compiler import BuildFailed, library_of
-from triptych.native.loading import load, load_if_built, one_line
+from triptych.native.loading import load, load_if_built
 
 log = logging.getLogger("triptych")
 
