@@ -4,13 +4,23 @@ import time
 
 import pytest
 
-from triptych.launch.stopping import Terminated, terminable
+from triptych.launch.stopping import Preempted, Terminated, terminable
 
 
-def test_sigterm_ends_what_it_meets_as_ctrl_c_does_and_the_old_handler_returns() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Terminated), terminable():  # noqa: PT012 (the signal may come a moment later)
-        os.kill(os.getpid(), signal.SIGTERM)
+@pytest.mark.parametrize(
+    ("number", "end"),
+    [
+        (signal.SIGTERM, Terminated),
+        (signal.SIGUSR1, Preempted),
+        (signal.SIGUSR2, Preempted),
+    ],
+)
+def test_signals_end_what_they_meet_as_ctrl_c_does_and_the_old_handler_returns(
+    number: signal.Signals, end: type[KeyboardInterrupt]
+) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(end, match=number.name), terminable():  # noqa: PT012 (it may come a moment later)
+        os.kill(os.getpid(), number)
         time.sleep(5)
-    assert issubclass(Terminated, KeyboardInterrupt)
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert issubclass(end, KeyboardInterrupt)
+    assert signal.getsignal(number) is before

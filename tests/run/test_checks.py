@@ -9,6 +9,7 @@ from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.run.checks import check
 
 from ..composed import CONF, composed
+from ..launched import TASK, TORCHRUN
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,35 @@ def test_more_processes_than_cores_are_warned_of_once(
     monkeypatch.setenv("LOCAL_RANK", "1")
     check(many)
     assert capsys.readouterr().err == ""
+
+
+def test_several_machines_need_a_launcher(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = changed(config, trainer={"num_nodes": 2})
+    with pytest.raises(InvalidSetting, match=r"num_nodes=2: .* torchrun or srun"):
+        check(two)
+    for name, value in (TORCHRUN | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    check(two)
+
+
+def test_as_many_devices_are_asked_for_as_a_launcher_has_started_processes(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in TASK.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSetting, match=r"set trainer\.devices=2 trainer\.num_nodes=2$"):
+        check(config)
+    check(changed(config, trainer={"devices": 2, "num_nodes": 2}))
+    check(changed(config, trainer={"devices": "auto", "num_nodes": 2}))
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # which starts the others itself
+    check(changed(config, trainer={"devices": 2}))
+
+
+def test_devices_that_srun_has_not_told_are_asked_for(config: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSetting, match=r"trainer=slurm .* --ntasks-per-node"):
+        check(changed(config, trainer={"devices": None}))
 
 
 def test_a_checkpoint_to_resume_from_must_be_there(config: dict[str, Any], tmp_path: Path) -> None:

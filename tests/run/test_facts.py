@@ -10,7 +10,6 @@ from triptych.run.facts import (
     config_hash,
     device_facts,
     git_state,
-    is_first_rank,
     now,
     peak_memory_mib,
     reset_peak_memory,
@@ -83,30 +82,6 @@ def test_outside_a_repository_and_without_git_there_is_no_state(
     assert git_state(tmp_path) == {}
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state(Path(__file__).parent) == {}
-
-
-@pytest.mark.parametrize(
-    ("variables", "first"),
-    [
-        ({}, True),
-        ({"RANK": "1"}, True),
-        ({"RANK": "1", "WORLD_SIZE": "1"}, True),
-        ({"RANK": "1", "WORLD_SIZE": "2"}, False),
-        ({"RANK": "0", "WORLD_SIZE": "2"}, True),
-        ({"SLURM_PROCID": "1"}, True),
-        ({"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, False),
-        ({"LOCAL_RANK": "1", "WORLD_SIZE": "2"}, False),
-    ],
-    ids=str,
-)
-def test_a_rank_counts_only_in_a_world(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], first: bool
-) -> None:
-    for name in ("RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "LOCAL_RANK", "NODE_RANK"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert is_first_rank() is first
 
 
 def test_versions_name_python_and_every_package_that_matters() -> None:

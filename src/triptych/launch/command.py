@@ -4,16 +4,25 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from triptych.config import register
 from triptych.errors import InvalidSetting, Stopped
 from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
-from triptych.launch.stopping import JobFailed, Terminated, terminable
+from triptych.launch.shared_name import share_name
+from triptych.launch.stopping import JobFailed, Preempted, Terminated, terminable
 from triptych.sweep import SweepCallback, finish, retyped
+from triptych.world import rank, world
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+ENDINGS = {
+    Terminated: ("terminated", 143),
+    Preempted: ("preempted", 75),
+    KeyboardInterrupt: ("interrupted", 130),
+}
+"""What is said of an interruption, and the exit code."""
 
 
 def command(job: Callable[..., object]) -> int:
@@ -22,27 +31,27 @@ def command(job: Callable[..., object]) -> int:
     A traceback is shown for what is nobody's mistake but ours, and for all with HYDRA_FULL_ERROR=1.
 
     Returns:
-        The exit code: 0, or 1 if the run, or any job of a sweep, failed; 130 after Ctrl-C and 143
-        after SIGTERM.
+        The exit code: 0, or 1 if the run, or any job of a sweep, failed; 130 after Ctrl-C, 143
+        after SIGTERM, and 75 after SIGUSR1 or SIGUSR2: try again later (`sysexits.h`).
     """
     register()
     os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
     if "WORLD_SIZE" not in os.environ:
         os.environ.pop("RANK", None)  # left from something else; Lightning's loggers would obey it
-    is_rank = os.environ.get("LOCAL_RANK", "0") != "0"
-    wants_traceback = FULL_ERROR in os.environ and not is_rank
+    number = rank()
+    wants_traceback = FULL_ERROR in os.environ and number == 0
     os.environ[FULL_ERROR] = "1"  # so that Hydra raises instead of printing and exiting itself
     code = 0
     try:
-        if not is_rank:  # that knows its one job
+        if number == 0 or world() is not None:  # others know their one job
             sys.argv[1:] = retyped(sys.argv[1:])
+        share_name(sys.argv[1:], f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
         with terminable():
             job()
     except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, Terminated)
-        if not is_rank:
-            print("terminated" if terminated else "interrupted", file=sys.stderr)
-        code = 143 if terminated else 130
+        word, code = ENDINGS[type(interrupt)]
+        if number == 0:
+            print(word, file=sys.stderr)
     except JobFailed:
         code = 1
     except (Stopped, Exception) as stop:
@@ -53,10 +62,7 @@ def command(job: Callable[..., object]) -> int:
         if line is None or wants_traceback:
             traceback.print_exception(error)
             line = line or f"{type(error).__name__}: {error}"
-        print(
-            f"rank {os.environ['LOCAL_RANK']}: {line}" if is_rank else f"error: {line}",
-            file=sys.stderr,
-        )
+        print(f"rank {number}: {line}" if number else f"error: {line}", file=sys.stderr)
     for folder, lock in SweepCallback.started.items():
         code = max(code, _finish(folder))
         lock.release()

@@ -18,8 +18,20 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM); all that holds for Ctrl-C holds for it."""
 
 
+class Preempted(KeyboardInterrupt):
+    """A scheduler has warned that it will end the process soon (SIGUSR1 or SIGUSR2)."""
+
+
 class JobFailed(Exception):
     """A job of a sweep failed with its `__cause__`, which was reported when it happened."""
+
+
+# Lightning sends SIGUSR1 before a job's time is over, submitit SIGUSR2, as NCCL may take the other.
+ENDS: dict[int, type[KeyboardInterrupt]] = {
+    signal.SIGTERM: Terminated,
+    signal.SIGUSR1: Preempted,
+    signal.SIGUSR2: Preempted,
+}
 
 
 @contextmanager
@@ -52,17 +64,19 @@ def stoppable(fail_fast: bool = False) -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends what is inside as Ctrl-C does.
+    """SIGTERM, SIGUSR1 and SIGUSR2 end what is inside as Ctrl-C does.
 
     Raises:
-        Terminated: inside, when the signal comes.
+        Terminated: inside, when SIGTERM comes.
+        Preempted: inside, when one of the others comes.
     """
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _end) for number in ENDS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _end(number: int, frame: FrameType | None) -> None:
+    raise ENDS[number](signal.Signals(number).name)

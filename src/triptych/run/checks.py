@@ -13,6 +13,7 @@ from triptych.config import Config
 from triptych.errors import IncompatibleSettings, InvalidSetting, nearest
 from triptych.run.checkpoint import check_resumable
 from triptych.types import Cost
+from triptych.world import World, is_first_rank, world
 
 PANELS = ("ffn", "sparse", "moe")
 MEASURED = ("val/", "train/")
@@ -33,6 +34,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_knobs(config["model"])
     _check_start(config["model"])
     _check_devices(config["trainer"])
+    _check_world(config["trainer"], world())
     _check_epochs(config["trainer"])
     _check_precision(config)
     _check_objectives(config["sweep"]["objectives"])
@@ -113,6 +115,11 @@ def check_accelerator(key: str, accelerator: str, remedy: str) -> None:
 
 def _check_devices(trainer: Mapping[str, Any]) -> None:
     devices, accelerator = trainer["devices"], trainer["accelerator"]
+    if devices is None:
+        raise InvalidSetting(
+            "trainer.devices: trainer=slurm takes it from SLURM_NTASKS_PER_NODE, which is not set;"
+            " start it by srun in a job with --ntasks-per-node, see docs/clusters.md"
+        )
     gpus = torch.cuda.device_count()
     wants_gpu = accelerator in ("gpu", "cuda")
     check_accelerator("trainer.accelerator", accelerator, "trainer=cpu")
@@ -129,10 +136,30 @@ def _check_devices(trainer: Mapping[str, Any]) -> None:
             f"trainer.devices={devices}: this machine has {gpus} GPUs; ask for at most {gpus}"
         )
     cores = os.cpu_count() or 1
-    if not on_gpu and devices > cores and "LOCAL_RANK" not in os.environ:
+    if not on_gpu and devices > cores and is_first_rank():
         print(
             f"warning: trainer.devices={devices} processes share {cores} cores: this will be slow",
             file=sys.stderr,
+        )
+
+
+def _check_world(trainer: Mapping[str, Any], place: World | None) -> None:
+    devices, nodes = trainer["devices"], trainer["num_nodes"]
+    if place is None and nodes != 1:
+        raise InvalidSetting(
+            f"trainer.num_nodes={nodes}: on several machines torchrun or srun has to start the"
+            " processes, one for each device; see docs/clusters.md"
+        )
+    # A single task may start the processes of its other devices itself.
+    if place is None or (place.launcher, place.size) == ("srun", 1):
+        return
+    each = place.size // place.nodes
+    counted = isinstance(devices, int) and devices > 0  # else whatever is there
+    if nodes != place.nodes or (counted and devices != each):
+        raise InvalidSetting(
+            f"trainer.devices={devices} trainer.num_nodes={nodes}: {place.launcher} has started"
+            f" {each} processes on each of {place.nodes} machines; set trainer.devices={each}"
+            f" trainer.num_nodes={place.nodes}"
         )
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import resource
 import subprocess
@@ -69,18 +68,6 @@ def device_facts(device: torch.device, processes: int) -> dict[str, Any]:
         "processes": processes,
         "threads": torch.get_num_threads(),
     }
-
-
-def is_first_rank() -> bool:
-    """Whether this process speaks for the run: rank 0, or the only one.
-
-    Read from the environment, because it is asked before there is a trainer.
-    """
-    for rank, world in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
-        # A rank without a world is left from something else.
-        if rank in os.environ and int(os.environ.get(world, "1")) > 1:
-            return os.environ[rank] == "0"
-    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
 
 
 def now() -> str:

@@ -16,10 +16,11 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from triptych import result as results
 from triptych.errors import IncompatibleSettings, InvalidSetting
-from triptych.launch.stopping import Terminated
+from triptych.launch.stopping import Preempted, Terminated
 from triptych.result import Result
-from triptych.run.facts import config_hash, git_state, is_first_rank, now, versions
+from triptych.run.facts import config_hash, git_state, now, versions
 from triptych.tracking import close_run
+from triptych.world import is_first_rank
 
 
 def new_result(config: Mapping[str, Any], overrides: list[str]) -> Result:
@@ -83,9 +84,9 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         interrupt = _interrupt(error)
         result.status = "failed" if interrupt is None else "interrupted"
         _note(result, error if interrupt is None else interrupt)
-        if interrupt is not None:
-            raise interrupt from error
-        raise
+        if interrupt is None or interrupt is error:
+            raise
+        raise interrupt from error
     finally:
         result.ended = now()
         result.seconds["total"] = time.perf_counter() - begin
@@ -93,17 +94,19 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         close_run(exit_code)
 
 
-def _interrupt(error: BaseException) -> KeyboardInterrupt | None:
-    """Ctrl-C or SIGTERM, if it was one; Lightning turns both into a plain exit."""
+def _interrupt(error: BaseException) -> BaseException | None:
+    """Ctrl-C or a signal, if it was one; Lightning turns both into a plain exit."""
     if isinstance(error, SIGTERMException):
         return Terminated("SIGTERM")
     causes = (error, error.__context__) if isinstance(error, SystemExit) else (error,)
     for cause in causes:
-        if isinstance(cause, Terminated):
-            return Terminated("SIGTERM")
+        if isinstance(cause, Terminated | Preempted):
+            return type(cause)(*cause.args)
         if isinstance(cause, KeyboardInterrupt):
             return KeyboardInterrupt("Ctrl-C")
-    return None
+    return (
+        error if isinstance(error, SystemExit) else None
+    )  # of a launcher that will start it again
 
 
 def _note(result: Result, error: BaseException) -> None:

@@ -26,11 +26,12 @@ from triptych.run.checkpoint import (
     saved_metrics,
 )
 from triptych.run.checks import check, check_known
-from triptych.run.facts import device_facts, is_first_rank, peak_memory_mib, reset_peak_memory
+from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
 from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
+from triptych.world import is_first_rank, world
 
 Score = float | tuple[float, ...]
 
@@ -52,11 +53,13 @@ def train(cfg: DictConfig) -> Score | None:
     folder = Path(hydra.runtime.output_dir)
     result = new_result(config, list(hydra.overrides.task))
     in_sweep = hydra.mode == RunMode.MULTIRUN
-    before = earlier(folder, result.config_hash) if in_sweep else None
+    place = world()
+    again = in_sweep or (place is not None and place.restarts > 0)
+    before = earlier(folder, result.config_hash) if again else None
     if before is not None and before.is_done:
         print(f"done before: {_outcome(before.result, folder)}")
         return _score(before.result, config["sweep"]["objectives"])
-    if in_sweep:
+    if again:
         result.resumed_from = resumable(before, config)
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
         if config["ckpt_path"] is None and is_first_rank():
@@ -108,6 +111,8 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*is deprecated")
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    # Said wherever SLURM is installed; who uses it says so.
+    warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
     # It is that of this very run, which goes on or starts anew.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # Everything is logged once per epoch, so the interval in steps means nothing here.

@@ -12,6 +12,7 @@ from triptych.errors import InvalidSetting, Stopped
 from triptych.folders import require_writable
 from triptych.sweep.jobs import count_jobs
 from triptych.sweep.note import Note, read_note
+from triptych.world import world
 
 LOCK = ".lock"
 
@@ -34,6 +35,7 @@ class SweepCallback(Callback):
                 would only warn of another error.
         """
         try:
+            _refuse_ranks()
             folder = Path(config.hydra.sweep.dir)
             folder.mkdir(parents=True, exist_ok=True)
             lock = _taken(folder)
@@ -43,6 +45,16 @@ class SweepCallback(Callback):
         except Exception as error:
             raise Stopped(str(error)) from error
         SweepCallback.started[folder] = lock
+
+
+def _refuse_ranks() -> None:
+    place = world()
+    if place is not None and place.size > 1:
+        raise InvalidSetting(
+            f"a sweep starts the processes of its jobs itself, and {place.launcher} has started"
+            f" {place.size}: leave {place.launcher} out and set trainer.devices, or take"
+            " hydra/launcher=submitit_slurm"
+        )
 
 
 def _taken(folder: Path) -> FileLock:

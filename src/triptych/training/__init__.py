@@ -7,6 +7,7 @@ from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.termination import Termination
+from triptych.training.cluster_environment import cluster_environment
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
@@ -32,4 +33,5 @@ __all__ = [
     "Termination",
     "Unprofiled",
     "WholeCheckpoints",
+    "cluster_environment",
 ]
