@@ -92,10 +92,14 @@ class Commands:
 
     def start(self, name: str, *arguments: str) -> tuple[subprocess.Popen[str], str]:
         """Any script of the repository, in a process group of its own; and its mark."""
+        return self.launch(sys.executable, str(ROOT / name), *arguments)
+
+    def launch(self, *command: str) -> tuple[subprocess.Popen[str], str]:
+        """Any program, in a process group of its own; and its mark."""
         self.place.mkdir(parents=True, exist_ok=True)
         mark = uuid.uuid4().hex
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / name), *arguments],
+            command,
             cwd=self.place,
             env=self._environment() | {MARK: mark},
             stdout=subprocess.PIPE,

@@ -55,6 +55,8 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
     if "Could not find 'hydra/launcher/" in text:
         what = text.partition(": ")[2].split(" Config search path:")[0]
         return f"{what}; joblib and submitit are extras: pip install -e '.[launchers]'"
+    if re.search("gloo.*Connection (reset|closed) by peer", text):
+        return "another process of this run has failed or was killed; what it printed says why"
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error, folder)
     if isinstance(error, HydraException | OmegaConfBaseException):
