@@ -31,9 +31,9 @@ oracles: $(READY)  ## our MoE against transformers, Megatron, DeepSpeed and othe
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,oracles]'
 	STRICT=1 $(BIN)/python -m pytest -m oracle tests/oracles
 
-system:  ## install chromium and g++ with apt, for the tests that open pages and compile
-	@if ! command -v chromium >/dev/null || ! command -v g++ >/dev/null; then \
-	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium g++; fi
+system:  ## install chromium, g++ and SLURM with apt, for the tests that open pages, compile and submit
+	@if ! (command -v chromium && command -v g++ && command -v slurmctld) >/dev/null; then \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium g++ slurm-wlm; fi
 
 native: $(READY)  ## compile the CPU operators of MoE layers and of blocks, which runs then take
 	$(BIN)/python -m triptych.native

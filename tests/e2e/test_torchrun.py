@@ -33,7 +33,7 @@ def pid_of(rank: int, mark: str) -> int:
 
 
 def test_the_processes_share_a_folder_and_go_on_when_one_was_killed(commands: Commands) -> None:
-    typed = ("model=moe", *SMALL, "trainer=ddp", "trainer.devices=2")
+    typed = ("model=moe", *SMALL, "trainer.devices=2")
     process, mark = commands.launch(
         *TORCHRUN,
         "--max-restarts=1",
