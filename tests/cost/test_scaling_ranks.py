@@ -12,6 +12,7 @@ from triptych.cost import (
     SINGLE,
     Held,
     PerDevice,
+    Precision,
     counts,
     csr_block,
     ddp,
@@ -76,13 +77,18 @@ def expected(case: Case, ranks: list[Any], rank: int) -> PerDevice:
     size = int(case.strategy)
     # Norms give half precision on a CPU under autocast, single on a GPU.
     precision = SINGLE if case.precision == "32-true" else replace(AUTOCAST, row=2)
-    first, own = rank - rank % size, slice(*(EXPERTS // size * (rank % size + i) for i in (0, 1)))
+    rows = DEPTH * counts(EXPERTS, size) + exchanged(ranks, rank, size, precision)
+    return expert_parallel(net, precision, world, size, rows)
+
+
+def exchanged(ranks: list[Any], rank: int, size: int, precision: Precision) -> float:
+    """Of all layers, by where the tokens of each rank in the group of `size` went."""
+    first = rank - rank % size
     loads = torch.stack([torch.stack(one["loads"]).sum(0) for one in ranks[first : first + size]])
-    here = loads[rank % size]
-    leaving = int(here.sum() - here[own].sum())
-    arriving = int(loads[:, own].sum() - here[own].sum())
-    rows = exchange(leaving, arriving, WIDTH, precision)
-    return expert_parallel(net, precision, world, size, rows + DEPTH * counts(EXPERTS, size))
+    own = loads[:, rank % size * EXPERTS // size : (rank % size + 1) * EXPERTS // size].sum(1)
+    here = own[rank % size]
+    leaving, arriving = int(loads[rank % size].sum() - here), int(own.sum() - here)
+    return exchange(leaving, arriving, WIDTH, precision)
 
 
 @each_case
@@ -112,6 +118,16 @@ def messages(rank: int, world: int) -> int:
     """How often a rank sends what rank 0 has, in a binomial tree."""
     children = [2**i for i in range(int(math.log2(world))) if 2**i > rank]
     return sum(rank + child < world for child in children)
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_rows_that_leave_in_single_precision_are_answered_in_half(
+    measured: Any, world: int
+) -> None:
+    ranks = measured["layer alone", world]
+    for rank, seen in enumerate(ranks):
+        rows = exchanged(ranks, rank, world, AUTOCAST)
+        assert seen["sent"] == pytest.approx(rows + counts(EXPERTS, world), rel=TOLERANCE)
 
 
 @each_case
