@@ -1,6 +1,34 @@
-"""Adds up what layers declare: parameters, active parameters, FLOPs of a sample and of training."""
+"""Adds up what layers declare: parameters, active parameters, FLOPs of a sample and of training.
+And what training costs on many devices, by formulas: memory, and the bytes that are sent."""
 
 from triptych.cost.declared import declared_cost
+from triptych.cost.held import (
+    Held,
+    blocks_block,
+    csr_block,
+    dense_block,
+    masked_block,
+    moe_block,
+    narrow_block,
+)
+from triptych.cost.scaling import (
+    AUTOCAST,
+    MIXED,
+    SINGLE,
+    PerDevice,
+    Precision,
+    all_gather,
+    all_reduce,
+    counts,
+    ddp,
+    dense_activations,
+    even_rows,
+    exchange,
+    expert_parallel,
+    fsdp,
+    moe_activations,
+    one_device,
+)
 from triptych.cost.training import (
     Flops,
     TrainingFlops,
@@ -10,9 +38,32 @@ from triptych.cost.training import (
 )
 
 __all__ = [
+    "AUTOCAST",
+    "MIXED",
+    "SINGLE",
     "Flops",
+    "Held",
+    "PerDevice",
+    "Precision",
     "TrainingFlops",
+    "all_gather",
+    "all_reduce",
+    "blocks_block",
+    "counts",
+    "csr_block",
+    "ddp",
     "declared_cost",
+    "dense_activations",
+    "dense_block",
+    "even_rows",
+    "exchange",
+    "expert_parallel",
+    "fsdp",
+    "masked_block",
+    "moe_activations",
+    "moe_block",
+    "narrow_block",
+    "one_device",
     "probed_step_flops",
     "sparse_step_flops",
     "step_flops",
