@@ -47,11 +47,14 @@ def test_torchrun_without_a_store_needs_a_folder(monkeypatch: pytest.MonkeyPatch
 
 
 def test_processes_of_torchrun_take_the_name_that_came_first(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent = TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=10))
     at = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(agent.port)}
     variables = TORCHRUN | at | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     assert named(monkeypatch, variables) == "new"
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("RANK", "0")
     share_name([], "newer")
     assert run_name("own clock") == "new"
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in capsys.readouterr().err  # started again

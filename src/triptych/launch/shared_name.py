@@ -4,6 +4,7 @@ Each of them reads the configuration for itself, with a clock of its own in the 
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -13,6 +14,11 @@ from triptych.world import world
 
 KEY = "triptych/run"
 PATIENCE = timedelta(seconds=60)
+# https://github.com/pytorch/pytorch/issues/135712, as of torch 2.13 so again.
+STALE = (
+    "warning: processes that torchrun starts again can meet what the first ones left in its store,"
+    " and then wait in vain: start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and hydra.run.dir"
+)
 
 
 def share_name(arguments: Sequence[str], new: str) -> None:
@@ -45,6 +51,8 @@ def _of_store(variables: Mapping[str, str], new: str) -> str:
             "hydra.run.dir: the processes of this torchrun share no store to agree on a folder in;"
             " set hydra.run.dir=FOLDER"
         )
+    if variables.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and variables["RANK"] == "0":
+        print(STALE, file=sys.stderr)
     from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
     address, port = variables["MASTER_ADDR"], int(variables["MASTER_PORT"])
