@@ -24,8 +24,8 @@ test: $(READY)  ## lint, types, floors and tests (FAST=1: without whole commands
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not oracle$(if $(FAST), and not slow)'
 
-soak: $(READY)  ## kill sweeps 20 times at random moments and go on with them
-	SOAK=20 $(BIN)/python -m pytest tests/e2e/test_killed_sweeps.py
+soak: $(READY)  ## kill sweeps 20 times at random moments and go on with them; 50 jobs in a row
+	SOAK=20 $(BIN)/python -m pytest tests/e2e/test_killed_sweeps.py tests/e2e/test_sweeps.py -k 'killed or fifty'
 
 oracles: $(READY)  ## our MoE against transformers, Megatron, DeepSpeed and others (installs them)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,oracles]'
@@ -41,6 +41,7 @@ native: $(READY)  ## compile the CPU operators of MoE layers and of blocks, whic
 bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be compiled
 	-$(BIN)/python -m triptych.native
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/bench_sweep.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)

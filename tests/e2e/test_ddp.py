@@ -12,7 +12,11 @@ pytestmark = pytest.mark.slow
 
 # Nothing but the order of sums may differ. Balance outweighs the task, so that a loss of each
 # process's own tokens would show; routers balance themselves too.
-EXACT = ("trainer.devices=1,2", "model.dropout=0", "trainer.precision=64-true")
+EXACT = (
+    *("trainer.devices=1,2", "model.dropout=0", "trainer.precision=64-true"),
+    *("data.batch_size=64", "trainer.max_epochs=13"),
+)
+STEPS = 50  # at least
 HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "+trainer.accumulate_grad_batches=2")
 GRIDS = {
     "plain": ("model=ffn",),
@@ -76,7 +80,8 @@ def test_one_process_repeats_the_test_of_two(two_processes: Outcome, shared: Com
 def test_one_and_two_processes_agree(exact: list[Result], panel: str) -> None:
     one, two = (result for result in exact if result.panel == panel)
     assert (one.device["processes"], two.device["processes"]) == (1, 2)
-    assert one.steps == two.steps
+    assert one.steps == two.steps >= STEPS
+    assert routes(one) == routes(two)
     first, second = last_weights(one), last_weights(two)
     assert first.keys() == second.keys()
     for name, weights in first.items():
@@ -85,6 +90,14 @@ def test_one_and_two_processes_agree(exact: list[Result], panel: str) -> None:
         measured = comparable(two.metrics[part])
         assert measured == pytest.approx(comparable(one.metrics[part]), rel=1e-6, abs=1e-6)
     assert one.tables["confusion"] == two.tables["confusion"]
+
+
+def routes(result: Result) -> str:
+    """How many samples went where, and how many routes had changed, in each epoch and the test."""
+    table = pd.read_csv(Path(result.checkpoint).parents[1] / "metrics.csv")
+    kept = [c for c in table if "/load" in c or "churn" in c or "dead" in c or "drop" in c]
+    counts = [[t["load"], t["topk_by_family"]] for t in result.tables.get("routing", [])]
+    return table[kept].to_csv() + str(counts)
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:

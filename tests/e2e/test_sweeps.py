@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from .commands import Commands, Outcome, survivors
+from triptych.result import find
+
+from .commands import SMALL, TIMEOUT_S, Commands, Outcome, survivors
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,28 @@ def test_a_job_is_not_changed_by_the_jobs_before_it(mixed: Outcome) -> None:
 
 def untimed(metrics: dict[str, float]) -> dict[str, float]:
     return {k: v for k, v in metrics.items() if not k.startswith("time/")}
+
+
+def test_sweeps_started_in_the_same_moment_have_folders_of_their_own(commands: Commands) -> None:
+    started = [commands.start("train.py", "-m", *SMALL, "seed=0,1") for _ in range(2)]
+    outs = [process.communicate(timeout=TIMEOUT_S)[0] for process, _ in started]
+    assert [out.splitlines()[-1] for out in outs] == ["2 done", "2 done"]
+    folders = list((commands.place / "logs" / "train" / "multiruns").iterdir())
+    assert len(folders) == 2
+    runs = [result for _, result in find(*folders)]
+    assert sorted(r.seed for r in runs) == [0, 0, 1, 1]
+    assert len({r.id for r in runs}) == 4
+
+
+@pytest.mark.skipif("SOAK" not in os.environ, reason="minutes: make soak")
+def test_a_sweep_of_fifty_jobs_loses_none_and_leaves_no_process(commands: Commands) -> None:
+    sweep = commands.sweep("model=ffn,moe", "seed=range(25)", name="long")
+    assert sweep.code == 0, sweep.err
+    assert sweep.out.splitlines()[-1] == "50 done"
+    assert sorted((r.panel, r.seed) for r in sweep.jobs) == sorted(
+        (panel, seed) for panel in ("ffn", "moe") for seed in range(25)
+    )
+    assert not survivors(sweep.mark)
 
 
 def test_a_sweep_says_which_job_of_how_many_it_is_at(mixed: Outcome) -> None:
