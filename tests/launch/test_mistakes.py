@@ -55,6 +55,11 @@ REFUSED = [
         ["trainer=expert_parallel", "trainer.strategy.expert_ranks=all"],
         "trainer.strategy.expert_ranks=all must be a whole number of at least 1, or null",
     ),
+    (["model=sparse", "model/rule=rigl", "trainer=fsdp"], "take model/rule=static, or trainer=ddp"),
+    (
+        ["callbacks=ema", "trainer=fsdp", "trainer.devices=2"],
+        "callbacks: EMA looks at whole weights",
+    ),
     (["sweep.objectives=[flop]"], "sweep.objectives: 'flop' is neither measured"),
     (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
     (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),

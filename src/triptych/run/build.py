@@ -20,10 +20,12 @@ from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
     ExpertParallelStrategy,
+    FullyShardedStrategy,
     Meter,
     Progress,
     RunInCheckpoint,
     Termination,
+    check_fully_sharded,
 )
 
 REHEARSAL = 4  # rows
@@ -71,6 +73,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     trainer = build_trainer(config, callbacks, loggers, folder)
     if isinstance(trainer.strategy, ExpertParallelStrategy):
         trainer.strategy.check(module)
+    if isinstance(trainer.strategy, FullyShardedStrategy):
+        check_fully_sharded(module, callbacks, trainer.precision_plugin)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
     return Job(trainer, module, data, meter, kept[0])

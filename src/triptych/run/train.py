@@ -110,6 +110,8 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     # It is that of this very run, which goes on or starts anew.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # Backbones add to what a block returns, but not in place.
+    warnings.filterwarnings("ignore", message=r"FSDP2-wrapped module .* returned a view tensor")
     # Everything is logged once per epoch, so the interval in steps means nothing here.
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 

@@ -10,6 +10,8 @@ from triptych.training.callbacks.termination import Termination
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
+from triptych.training.fully_sharded import FullyShardedStrategy
+from triptych.training.fully_sharded_checks import check_fully_sharded
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
@@ -24,6 +26,7 @@ __all__ = [
     "ControllerModule",
     "ExpertParallelStrategy",
     "FFNModule",
+    "FullyShardedStrategy",
     "Meter",
     "MoEModule",
     "Progress",
@@ -32,4 +35,5 @@ __all__ = [
     "Termination",
     "Unprofiled",
     "WholeCheckpoints",
+    "check_fully_sharded",
 ]
