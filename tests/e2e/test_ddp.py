@@ -13,9 +13,9 @@ pytestmark = pytest.mark.slow
 # Nothing but the order of sums may differ. Balance outweighs the task, so that a loss of each
 # process's own tokens would show; routers balance themselves too.
 EXACT = ("trainer.devices=1,2", "model.dropout=0", "trainer.precision=64-true")
-HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "+trainer.accumulate_grad_batches=2")
+HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "trainer.accumulate_grad_batches=2")
 GRIDS = {
-    "plain": ("model=ffn",),
+    "plain": ("model=ffn", "trainer=ddp"),
     "moving": ("model=sparse", "model/mask=snip", "model/rule=rigl", "model.rule.every=2"),
     "routed": ("model=moe", "model/router=bias_topk", *HEAVY),
 }
