@@ -15,10 +15,9 @@ MOE = (*MODEL, "model=moe", "model.num_experts=5")  # 5 over 2 processes: parts 
 CASES: dict[str, tuple[str, ...]] = {
     "ffn": (*MODEL, "model=ffn", "model.d_hidden=33"),
     "static": (*MODEL, "model=sparse"),
-    "moe": (*MOE, "model.balance_coef=10", "model.z_coef=0.1"),
-    "accumulation": (*MOE, "model/router=bias_topk", "optimizer=sgd", "model.lr=0.1"),
+    "moe": (*MOE, "model/router=bias_topk", "model.balance_coef=10", "model.z_coef=0.1"),
 }
-TAKEN_UP = ("ffn", "moe")
+TAKEN_UP = ("moe",)
 EPOCHS = 2
 
 
@@ -33,7 +32,7 @@ def learn(
         devices=1 if strategy == "auto" else 2,
         precision="64-true",
         gradient_clip_val=CLIP,
-        accumulate_grad_batches=2 if case == "accumulation" else 1,
+        accumulate_grad_batches=2 if case == "moe" else 1,
     )
     runner.fit(module, data, ckpt_path=None if since is None else str(since))
     runner.save_checkpoint(file)

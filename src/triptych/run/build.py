@@ -19,6 +19,7 @@ from triptych.tracking import config_for_loggers
 from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
+    Compile,
     ExpertParallelStrategy,
     FullyShardedStrategy,
     Meter,
@@ -160,9 +161,20 @@ def build_trainer(
     config: Mapping[str, Any], callbacks: list[Callback], loggers: list[Logger], folder: str
 ) -> Trainer:
     """The trainer; nothing is logged where there are no loggers."""
-    trainer = construct(config["trainer"], "trainer")
+    settings = dict(config["trainer"])
+    # Typed beside what Lightning's trainer takes, but that has no such argument.
+    backend = settings.pop("compile")
+    compiling = [] if backend is False else [Compile("inductor" if backend is True else backend)]
+    trainer = construct(settings, "trainer")
     with naming("trainer"):
-        return trainer(callbacks=callbacks, logger=loggers or False, default_root_dir=folder)
+        built: Trainer = trainer(
+            callbacks=[*callbacks, *compiling],
+            logger=loggers or False,
+            default_root_dir=folder,
+        )
+    for callback in compiling:
+        callback.check(built.strategy)
+    return built
 
 
 def build_named(group: Mapping[str, Any], name: str) -> dict[str, Any]:

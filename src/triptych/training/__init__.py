@@ -2,6 +2,7 @@
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
+from triptych.training.callbacks.compile import Compile
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
@@ -23,6 +24,7 @@ __all__ = [
     "BalancePressure",
     "BestCheckpoint",
     "ClassifierModule",
+    "Compile",
     "ControllerModule",
     "ExpertParallelStrategy",
     "FFNModule",
