@@ -17,9 +17,9 @@ EXACT = (
     *("data.batch_size=64", "trainer.max_epochs=13"),
 )
 STEPS = 50  # at least
-HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "+trainer.accumulate_grad_batches=2")
+HEAVY = ("model.balance_coef=10", "model.z_coef=0.1", "trainer.accumulate_grad_batches=2")
 GRIDS = {
-    "plain": ("model=ffn",),
+    "plain": ("model=ffn", "trainer=ddp"),
     "moving": ("model=sparse", "model/mask=snip", "model/rule=rigl", "model.rule.every=2"),
     "routed": ("model=moe", "model/router=bias_topk", *HEAVY),
 }

@@ -71,13 +71,18 @@ def test_every_sparse_execution_trains(
     on_gpu(commands, "model=sparse", *sparse, *precision)
 
 
+DDP = ("trainer=ddp", "trainer.accelerator=gpu")
+
+
 @pytest.mark.parametrize(
     "parallel",
     [
-        ("model=ffn", "+trainer.strategy=ddp"),
-        ("model=sparse", "model/rule=rigl", "+trainer.strategy=ddp"),
-        ("model=moe", "+trainer.strategy=ddp"),
+        ("model=ffn", *DDP),
+        ("model=sparse", "model/rule=rigl", *DDP),
+        ("model=moe", *DDP),
         ("model=moe", "trainer=expert_parallel", "trainer.accelerator=gpu"),
+        ("model=ffn", "trainer=fsdp", "trainer.accelerator=gpu"),
+        ("model=moe", "trainer=fsdp", "trainer.accelerator=gpu"),
     ],
     ids=" ".join,
 )

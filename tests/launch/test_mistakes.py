@@ -55,6 +55,21 @@ REFUSED = [
         ["trainer=expert_parallel", "trainer.strategy.expert_ranks=all"],
         "trainer.strategy.expert_ranks=all must be a whole number of at least 1, or null",
     ),
+    (["model=sparse", "model/rule=rigl", "trainer=fsdp"], "take model/rule=static, or trainer=ddp"),
+    (
+        ["callbacks=ema", "trainer=fsdp", "trainer.devices=2"],
+        "callbacks: EMA looks at whole weights",
+    ),
+    (
+        ["trainer.compile=inducter"],
+        "torch.compile, such as inductor or aot_eager; did you mean 'ind",
+    ),
+    (
+        ["trainer.compile=aot_eager", "trainer=fsdp"],
+        "set trainer.compile=false, or take trainer=ddp",
+    ),
+    (["trainer.accumulate_grad_batches=0"], "grad_batches=0 must be a whole number of at least 1"),
+    (["trainer.deterministic=yes_please"], "yes_please must be true, false or warn"),
     (["sweep.objectives=[flop]"], "sweep.objectives: 'flop' is neither measured"),
     (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
     (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),

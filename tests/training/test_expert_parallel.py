@@ -8,6 +8,7 @@ from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.training import ExpertParallelStrategy
 
 from ..processes import together
+from .checkpoints import RESUMED, same
 from .spread import CASES, EPOCHS, Spread, learn
 from .tiny import pair, trainer
 
@@ -31,18 +32,6 @@ def alone(folder: Path) -> dict[str, Any]:
 def spread(alone: Any, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What two ranks log."""
     return together(Spread(folder), 2, tmp_path_factory.mktemp("found"))
-
-
-# Lightning loads weights before it makes them double, so a resumed run starts from rounded ones.
-RESUMED = 1e-6
-
-
-def same(ours: Path, theirs: Path, tolerance: float = 1e-10) -> None:
-    """Equal weights and states of the optimizer."""
-    first, second = (torch.load(file, weights_only=True) for file in (ours, theirs))
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    for part in ("state_dict", "optimizer_states"):
-        torch.testing.assert_close(first[part], second[part], rtol=0, atol=tolerance)
 
 
 @pytest.mark.slow

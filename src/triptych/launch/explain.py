@@ -25,6 +25,7 @@ from triptych.errors import (
 )
 
 WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer)
+NO_DETERMINISTIC = " does not have a deterministic implementation"  # torch's words
 UNWRITABLE = frozenset(
     (
         *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
@@ -57,6 +58,12 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
         return f"{what}; joblib and submitit are extras: pip install -e '.[launchers]'"
     if re.search("gloo.*Connection (reset|closed) by peer", text):
         return "another process of this run has failed or was killed; what it printed says why"
+    if NO_DETERMINISTIC in text:
+        operation = text.split(NO_DETERMINISTIC)[0]
+        return (
+            f"trainer.deterministic=true: {operation} has no deterministic form on this device: set"
+            " trainer.deterministic=false, or warn to be told of all such"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return _file_error(error, folder)
     if isinstance(error, HydraException | OmegaConfBaseException):

@@ -13,6 +13,9 @@ from triptych.moe import Routing
 class Classifier(nn.Module, ABC):
     """Maps (B, D) to logits (B, C) and the routing of each MoE layer, by the layer's name."""
 
+    blocks: nn.ModuleDict
+    """The panels, by the names of their decisions."""
+
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
         """(B, D) -> (B, C) and the decisions of this batch; empty without routers."""

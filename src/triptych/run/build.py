@@ -19,11 +19,14 @@ from triptych.tracking import config_for_loggers
 from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
+    Compile,
     ExpertParallelStrategy,
+    FullyShardedStrategy,
     Meter,
     Progress,
     RunInCheckpoint,
     Termination,
+    check_fully_sharded,
 )
 
 REHEARSAL = 4  # rows
@@ -71,6 +74,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
     trainer = build_trainer(config, callbacks, loggers, folder)
     if isinstance(trainer.strategy, ExpertParallelStrategy):
         trainer.strategy.check(module)
+    if isinstance(trainer.strategy, FullyShardedStrategy):
+        check_fully_sharded(module, callbacks, trainer.precision_plugin)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
     return Job(trainer, module, data, meter, kept[0])
@@ -156,9 +161,20 @@ def build_trainer(
     config: Mapping[str, Any], callbacks: list[Callback], loggers: list[Logger], folder: str
 ) -> Trainer:
     """The trainer; nothing is logged where there are no loggers."""
-    trainer = construct(config["trainer"], "trainer")
+    settings = dict(config["trainer"])
+    # Typed beside what Lightning's trainer takes, but that has no such argument.
+    backend = settings.pop("compile")
+    compiling = [] if backend is False else [Compile("inductor" if backend is True else backend)]
+    trainer = construct(settings, "trainer")
     with naming("trainer"):
-        return trainer(callbacks=callbacks, logger=loggers or False, default_root_dir=folder)
+        built: Trainer = trainer(
+            callbacks=[*callbacks, *compiling],
+            logger=loggers or False,
+            default_root_dir=folder,
+        )
+    for callback in compiling:
+        callback.check(built.strategy)
+    return built
 
 
 def build_named(group: Mapping[str, Any], name: str) -> dict[str, Any]:

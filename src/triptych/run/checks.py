@@ -25,7 +25,7 @@ WHOLE = {
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Looks at knobs, masks, devices, epochs and the checkpoint to resume from.
+    """Looks at knobs, masks, devices, steps and the checkpoint to resume from.
 
     Raises:
         InvalidSetting: naming the key, the value and the remedy.
@@ -35,7 +35,7 @@ def check(config: Mapping[str, Any]) -> None:
     _check_start(config["model"])
     _check_devices(config["trainer"])
     _check_world(config["trainer"], world())
-    _check_epochs(config["trainer"])
+    _check_steps(config["trainer"])
     _check_precision(config)
     _check_objectives(config["sweep"]["objectives"])
     if config["ckpt_path"] is not None:
@@ -163,10 +163,14 @@ def _check_world(trainer: Mapping[str, Any], place: World | None) -> None:
         )
 
 
-def _check_epochs(trainer: Mapping[str, Any]) -> None:
-    epochs = trainer["max_epochs"]
-    if not isinstance(epochs, int) or epochs < 1:
-        raise InvalidSetting(f"trainer.max_epochs={epochs} must be a whole number of at least 1")
+def _check_steps(trainer: Mapping[str, Any]) -> None:
+    for key in ("max_epochs", "accumulate_grad_batches"):
+        value = trainer.get(key, 1)
+        if not isinstance(value, int) or value < 1:
+            raise InvalidSetting(f"trainer.{key}={value} must be a whole number of at least 1")
+    deterministic = trainer.get("deterministic", False)
+    if deterministic not in (True, False, "warn"):
+        raise InvalidSetting(f"trainer.deterministic={deterministic} must be true, false or warn")
 
 
 def _check_precision(config: Mapping[str, Any]) -> None:

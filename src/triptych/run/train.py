@@ -115,6 +115,10 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
     # It is that of this very run, which goes on or starts anew.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # Backbones add to what a block returns, but not in place.
+    warnings.filterwarnings("ignore", message=r"FSDP2-wrapped module .* returned a view tensor")
+    # What torch.compile cannot look into runs as it is.
+    warnings.filterwarnings("ignore", module=r"torch\._dynamo")
     # Everything is logged once per epoch, so the interval in steps means nothing here.
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 

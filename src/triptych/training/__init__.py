@@ -2,6 +2,7 @@
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
+from triptych.training.callbacks.compile import Compile
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.progress import Progress
@@ -11,6 +12,8 @@ from triptych.training.cluster_environment import cluster_environment
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
+from triptych.training.fully_sharded import FullyShardedStrategy
+from triptych.training.fully_sharded_checks import check_fully_sharded
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
@@ -22,9 +25,11 @@ __all__ = [
     "BalancePressure",
     "BestCheckpoint",
     "ClassifierModule",
+    "Compile",
     "ControllerModule",
     "ExpertParallelStrategy",
     "FFNModule",
+    "FullyShardedStrategy",
     "Meter",
     "MoEModule",
     "Progress",
@@ -33,5 +38,6 @@ __all__ = [
     "Termination",
     "Unprofiled",
     "WholeCheckpoints",
+    "check_fully_sharded",
     "cluster_environment",
 ]

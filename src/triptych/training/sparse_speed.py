@@ -8,6 +8,7 @@ from torch import nn
 from triptych.data import ClassificationData
 from triptych.metrics import labelled_layers
 from triptych.sparse import ChoosingLinear, measured_speeds
+from triptych.training.fully_sharded import is_sharded
 
 
 def told_speeds(net: nn.Module, trainer: L.Trainer) -> dict[str, float | None]:
@@ -15,10 +16,11 @@ def told_speeds(net: nn.Module, trainer: L.Trainer) -> dict[str, float | None]:
 
     Returns:
         The speed of each layer, by its label, as a share of a dense layer's; None where it was not
-        measured. Empty without data.
+        measured. Empty without data, and for a net of which this process holds a part: weights
+        are whole only while the net computes.
     """
     data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-    if not isinstance(data, ClassificationData):
+    if not isinstance(data, ClassificationData) or is_sharded(net):
         return {}
     rows = max(data.batch_size // trainer.world_size, 1)
     layers = labelled_layers(net)

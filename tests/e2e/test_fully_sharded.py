@@ -1,0 +1,20 @@
+import pytest
+
+from .commands import Commands, checkpoint, survivors
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_net_is_sharded_over_processes_and_tested_again_in_one(commands: Commands) -> None:
+    run = commands.train("model=moe", "trainer=fsdp", "trainer.devices=2")
+    assert run.code == 0, run.err
+    assert run.result.device["processes"] == 2
+    assert run.out.count("test accuracy") == 1
+    assert "Warning" not in run.err
+    assert not survivors(run.mark)
+    best = run.folder / "checkpoints" / "best.ckpt"
+    weights = checkpoint(best)["state_dict"]
+    parameters = sum(v.numel() for k, v in weights.items() if k.startswith("network."))
+    assert parameters == run.result.cost["params_total"]
+    logged = run.result.metrics["test"]
+    assert commands.evaluate(best) == pytest.approx(logged, rel=1e-5, abs=1e-6)
