@@ -19,6 +19,7 @@ from triptych.tracking import config_for_loggers
 from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
+    EarlyEnd,
     ExpertParallelStrategy,
     Meter,
     Progress,
@@ -39,6 +40,7 @@ class Job:
     data: ClassificationData
     meter: Meter
     checkpoint: BestCheckpoint
+    early_ends: tuple[EarlyEnd, ...]
 
 
 def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
@@ -73,7 +75,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         trainer.strategy.check(module)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
-    return Job(trainer, module, data, meter, kept[0])
+    early_ends = tuple(c for c in named.values() if isinstance(c, EarlyEnd))
+    return Job(trainer, module, data, meter, kept[0], early_ends)
 
 
 def construct(node: Mapping[str, Any], name: str) -> Any:

@@ -2,11 +2,14 @@
 
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
+from triptych.training.callbacks.early_end import EarlyEnd
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
+from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.termination import Termination
+from triptych.training.callbacks.threshold import Threshold
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
@@ -22,14 +25,17 @@ __all__ = [
     "BestCheckpoint",
     "ClassifierModule",
     "ControllerModule",
+    "EarlyEnd",
     "ExpertParallelStrategy",
     "FFNModule",
     "Meter",
     "MoEModule",
+    "Patience",
     "Progress",
     "RunInCheckpoint",
     "SparseModule",
     "Termination",
+    "Threshold",
     "Unprofiled",
     "WholeCheckpoints",
 ]
