@@ -8,10 +8,9 @@ from pathlib import Path
 
 from triptych.config import register
 from triptych.errors import InvalidSetting, Stopped
-from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
 from triptych.launch.stopping import JobFailed, Terminated, terminable
-from triptych.sweep import SweepCallback, finish, retyped
+from triptych.sweep import ENTRY, SweepCallback, finish, retyped
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
