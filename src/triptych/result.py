@@ -31,6 +31,8 @@ class Result:
         metrics: `best` (validation, at the chosen checkpoint), `final` (last epoch) and `test`.
         cost: the fields of `triptych.types.Cost` for one sample, with measured routing.
         tables: confusion, calibration, routing and density, as plain lists.
+        ended_early: by which `rule` training ended before its last epoch, `threshold` or
+            `patience`, and the `reason` in words; empty if it did not.
         resumed_from: the checkpoint that a repeated sweep went on from.
         error: type, message and traceback of a run that did not finish.
     """
@@ -57,6 +59,7 @@ class Result:
     cost: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
+    ended_early: dict[str, str] = field(default_factory=dict)
     checkpoint: str = ""
     resumed_from: str = ""
     error: dict[str, str] | None = None

@@ -9,9 +9,10 @@ from hydra.core.hydra_config import HydraConfig
 from triptych.config import register
 from triptych.errors import Stopped
 from triptych.launch import isolated_job
-from triptych.launch.ddp import DDP_VARIABLES, ENTRY, child_command
+from triptych.launch.ddp import DDP_VARIABLES, child_command
 from triptych.launch.stopping import JobFailed
 from triptych.result import Result, write
+from triptych.sweep import ENTRY
 
 from .in_process import ROOT
 

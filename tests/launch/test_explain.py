@@ -32,6 +32,22 @@ def test_a_fault_of_the_program_is_not_explained_away(error: Exception) -> None:
     assert explain(error, CONF) is None
 
 
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (ConnectionError("Failed to connect to Ray cluster at a:1"), "RAY_AUTH_MODE=token set"),
+        (ValueError("x object_store_memory must not be provided."), "object_store_memory=null"),
+    ],
+)
+def test_a_cluster_of_ray_that_cannot_be_used_is_no_fault_of_the_program(
+    error: Exception, remedy: str
+) -> None:
+    line = explain(error, CONF)
+    assert line is not None
+    assert line.startswith(f"hydra/launcher=ray: {str(error).rstrip('.')}; ")
+    assert remedy in line
+
+
 def test_a_file_that_cannot_be_written_is_named() -> None:
     error = PermissionError(13, "Permission denied", "/run/somewhere")
     told = "cannot write to /run/somewhere: Permission denied; set hydra.run.dir"

@@ -71,6 +71,7 @@ REFUSED = [
     (["trainer.accumulate_grad_batches=0"], "grad_batches=0 must be a whole number of at least 1"),
     (["trainer.deterministic=yes_please"], "yes_please must be true, false or warn"),
     (["sweep.objectives=[flop]"], "sweep.objectives: 'flop' is neither measured"),
+    (["callbacks=threshold"], "callbacks.threshold.at is missing: say least values by epoch"),
     (["ckpt_path=none.ckpt"], "ckpt_path=none.ckpt: there is no such file"),
     (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number of at least 1"),
     (["trainer.devices=0"], "trainer.devices=0 must be a whole number of at least 1"),

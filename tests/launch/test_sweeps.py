@@ -28,6 +28,24 @@ def test_jobs_may_have_a_working_directory_of_their_own(prompt: Prompt) -> None:
     assert "run 1 of 1: ffn, seed 0" in answer.err
 
 
+def test_a_run_that_ends_early_is_done_and_says_so(prompt: Prompt) -> None:
+    typed = ("callbacks=threshold", "callbacks.threshold.at={1:0.0},{1:2.0}")
+    longer = (*TINY, "trainer.max_epochs=2")
+    answer = prompt.type("train.py", "-m", *typed, *longer)
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, "2 done, 1 of them ended early")
+    whole, early = (result.read(prompt.place / "s" / job / "result.json") for job in "01")
+    assert (whole.status, whole.epochs, whole.ended_early) == ("finished", 2, {})
+    assert (early.status, early.epochs, early.ended_early["rule"]) == ("finished", 1, "threshold")
+    reason = early.ended_early["reason"]
+    told = [line for line in answer.out.splitlines() if line.startswith("ffn-s0: ")]
+    assert [f", ended early: {reason}, in " in line for line in told] == [False, True]
+    assert early.metrics["test"].keys() == whole.metrics["test"].keys()
+    assert reason in (prompt.place / "s" / "jobs.csv").read_text()
+    again = prompt.type("train.py", "sweep.resume=s")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "2 done, 1 of them ended early")
+    assert result.read(prompt.place / "s" / "1" / "result.json").started == early.started
+
+
 def test_a_job_counts_itself_without_the_note_of_its_sweep(
     prompt: Prompt, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,7 +157,7 @@ def test_who_is_ahead_follows_the_common_seeds_not_the_overall_mean():
 
 def test_one_setting_is_described():
     found = compare({"moe": {0: 0.95, 1: 0.97}, "ffn": {}})
-    assert found.text == "Only moe was trained: test accuracy 96.00 % over 2 seeds."
+    assert found.text == "Only moe was trained to its end: test accuracy 96.00 % over 2 seeds."
 
 
 def test_many_settings_are_counted():

@@ -2,11 +2,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from triptych.config import register
 from triptych.errors import Stopped
-from triptych.sweep import SweepCallback
+from triptych.sweep import ENTRY, SweepCallback
 from triptych.sweep.note import read_note
 
 from ..composed import CONF
@@ -47,6 +48,25 @@ def test_the_start_of_a_sweep_is_noted_as_typed(tmp_path: Path) -> None:
     assert (note.jobs, note.report) == (6, str(folder / "report"))
     assert (note.overrides, note.hydra) == (TYPED, ["hydra/launcher=joblib"])
     assert list(SweepCallback.started) == [folder]
+
+
+def test_jobs_on_other_machines_know_the_folder_and_the_script_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is composed from the overrides that the launcher was given, and its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(ENTRY, "/some where/train.py")
+    known = config(Path("a sweep"), "seed=0,1", about_hydra=("hydra.sweep.dir=a sweep",))
+    OmegaConf.set_readonly(known, True)
+    SweepCallback().on_multirun_start(known)
+    register()
+    composed = [*known.hydra.overrides.hydra, "seed=1"]
+    job = compose("train", overrides=composed, return_hydra_config=True).hydra
+    assert job.sweep.dir == str(tmp_path / "a sweep")
+    assert job.job.env_set == {ENTRY: "/some where/train.py"}
+    note = read_note(tmp_path / "a sweep")
+    assert note is not None
+    assert note.hydra == ["hydra.sweep.dir=a sweep"]
 
 
 def test_a_folder_is_the_sweeps_own_until_it_ends(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ def test_the_ledger_has_a_row_for_each_job_in_their_order(tmp_path: Path) -> Non
     error = {"type": "X", "message": 'a, "b"', "traceback": trace}
     command = "python train.py seed=10"
     write(Result("failed", "ffn-s10", "ffn", 10, command=command, error=error), tmp_path / "10")
-    write(Result("finished", "ffn-s2", "ffn", 2, seconds={"total": 1.26}), tmp_path / "2")
+    early = {"rule": "threshold", "reason": "below"}
+    done = Result("finished", "ffn-s2", "ffn", 2, seconds={"total": 1.26}, ended_early=early)
+    write(done, tmp_path / "2")
     write(Result("running", "ffn-s3", "ffn", 3), tmp_path / "3")
     (tmp_path / "4").mkdir()
     (tmp_path / "4" / "result.json").write_text("{half")
@@ -20,7 +22,8 @@ def test_the_ledger_has_a_row_for_each_job_in_their_order(tmp_path: Path) -> Non
     assert [row["job"] for row in rows] == ["2", "3", "4", "10"]
     assert [row["status"] for row in rows] == ["finished", "running", "unreadable", "failed"]
     assert rows[0]["seconds"] == "1.3"
-    values = ["10", "failed", "ffn-s10", "", "X", 'a, "b"', "", command]
+    assert [row["ended_early"] for row in rows] == ["below", "", "", ""]
+    values = ["10", "failed", "", "ffn-s10", "", "X", 'a, "b"', "", command]
     last = dict(zip(COLUMNS, values, strict=True))
     assert rows[3] == last | {"last_lines": "\n".join(f"line {i}" for i in range(15, 20))}
     assert rows[2]["message"].startswith("not a result of a run")

@@ -10,7 +10,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from triptych.errors import InvalidSetting
 from triptych.tracking import WandbLogger, close_run
-from triptych.tracking.wandb import choose_mode
+from triptych.tracking.wandb import agent_run, choose_mode
 
 from . import tiny
 from .wandb_log import closed_runs
@@ -46,6 +46,12 @@ def test_the_environment_wins_over_the_configuration(
 
 def test_credentials_are_looked_for_only_where_they_decide() -> None:
     assert choose_mode("offline", {}, lambda: NEVER("asked"))[0] == "offline"
+
+
+def test_only_an_agent_of_a_sweep_gives_a_run_its_identity() -> None:
+    assert agent_run({"WANDB_RUN_ID": "run7", "WANDB_SWEEP_ID": "sweep1"}) == "run7"
+    assert agent_run({"WANDB_RUN_ID": "run7"}) is None
+    assert agent_run({"WANDB_RUN_ID": "run7", "WANDB_SWEEP_ID": ""}) is None
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from triptych.config import register
 from triptych.errors import InvalidSetting, Stopped
-from triptych.launch.ddp import ENTRY
 from triptych.launch.explain import explain
 from triptych.launch.shared_name import share_name
 from triptych.launch.stopping import JobFailed, Preempted, Terminated, terminable
-from triptych.sweep import SweepCallback, finish, retyped
+from triptych.sweep import ENTRY, SweepCallback, finish, retyped
 from triptych.world import rank, world
 
 FULL_ERROR = "HYDRA_FULL_ERROR"

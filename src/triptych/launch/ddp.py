@@ -19,8 +19,8 @@ from hydra.types import RunMode
 from triptych import result as results
 from triptych.launch.ranks import Ranks
 from triptych.launch.stopping import stoppable
+from triptych.sweep import ENTRY
 
-ENTRY = "TRIPTYCH_ENTRY_SCRIPT"
 DDP_VARIABLES = (
     "LOCAL_RANK",
     "NODE_RANK",

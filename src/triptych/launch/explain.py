@@ -26,6 +26,12 @@ from triptych.errors import (
 
 WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer)
 NO_DETERMINISTIC = " does not have a deterministic implementation"  # torch's words
+EXTRAS = "pip install -e '.[launchers]'; ray is '.[ray]': see docs/clusters.md"
+RAY = {
+    "Failed to connect to Ray cluster": "does it run, and is RAY_AUTH_MODE=token set here?",
+    "object_store_memory must not be": "add +hydra.launcher.ray.init.object_store_memory=null",
+}
+"""What its launcher raises where a cluster cannot be used, and what to do."""
 UNWRITABLE = frozenset(
     (
         *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
@@ -55,7 +61,10 @@ def explain(error: BaseException, conf: Path | None, folder: Path | None = None)
         return f"{groups}: a group needs an option (for no logger, logger=none)"
     if "Could not find 'hydra/launcher/" in text:
         what = text.partition(": ")[2].split(" Config search path:")[0]
-        return f"{what}; joblib and submitit are extras: pip install -e '.[launchers]'"
+        return f"{what}; joblib and submitit are extras: {EXTRAS}"
+    for symptom, remedy in RAY.items():
+        if symptom in text:
+            return f"hydra/launcher=ray: {text.rstrip('.')}; {remedy}"
     if re.search("gloo.*Connection (reset|closed) by peer", text):
         return "another process of this run has failed or was killed; what it printed says why"
     if NO_DETERMINISTIC in text:

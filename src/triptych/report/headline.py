@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from triptych.report.comparison import ALPHA, Comparison, seeds_text
+from triptych.report.early import early_caveats
 from triptych.report.runs import Runs
 from triptych.report.statistics import (
     Paired,
@@ -49,10 +50,18 @@ class Headline:
 
 
 def headline(runs: Runs, margin: float = MARGIN) -> Headline:
-    """The answer for all finished runs; settings are compared only on the same data."""
+    """The answer for all finished runs; settings are compared only on the same data.
+
+    A setting with a run that was cut short is in no comparison: with that run it would be too
+    bad, and without it too good.
+    """
     if not runs.finished:
         return Headline(("No finished run.",))
-    tasks = runs.tasks()
+    caveats = early_caveats(runs)
+    whole = [name for name in runs.settings if not any(r.is_cut_short for r in runs.of(name))]
+    if not whole:
+        return Headline(("No comparison: each setting has a run that was given up.",), (), caveats)
+    tasks = runs.only(whole).tasks()
     parts = [
         compare({setting: runs.accuracy(setting) for setting in settings}, margin)
         for settings in tasks.values()
@@ -65,7 +74,7 @@ def headline(runs: Runs, margin: float = MARGIN) -> Headline:
     ]
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
     comparisons = tuple(comparison for part in parts for comparison in part.comparisons)
-    return Headline(tuple(sentences), comparisons, (*remarks, MEASURED_ON))
+    return Headline(tuple(sentences), comparisons, (*remarks, *caveats, MEASURED_ON))
 
 
 def compare(scores: Scores, margin: float = MARGIN) -> Headline:
@@ -80,7 +89,9 @@ def compare(scores: Scores, margin: float = MARGIN) -> Headline:
     mean = f"{100 * means[best]:.2f} %"
     if len(scored) == 1:
         seeds = seeds_text(len(scored[best]))
-        return Headline((f"Only {best} was trained: test accuracy {mean} over {seeds}.",))
+        return Headline(
+            (f"Only {best} was trained to its end: test accuracy {mean} over {seeds}.",)
+        )
     comparisons = _against(best, scored, margin)
     if len(comparisons) <= SPELLED_OUT:
         sentences = tuple(comparison.sentence for comparison in comparisons)

@@ -94,7 +94,7 @@ def run_table(runs: Runs) -> str:
             run.result.name,
             run.setting,
             str(run.result.seed),
-            run.result.status,
+            _status(run),
             "-" if math.isnan(run.test_accuracy) else f"{100 * run.test_accuracy:.2f} %",
             run.result.config_hash[:10],
             run.folder.name,
@@ -103,6 +103,11 @@ def run_table(runs: Runs) -> str:
     ]
     head = ("Run", "Setting", "Seed", "Status", "Test accuracy", "Configuration", "Folder")
     return f"<details><summary>{len(rows)} run folders</summary>{_table(head, rows)}</details>"
+
+
+def _status(run: Run) -> str:
+    early = run.result.ended_early.get("reason")
+    return f"ended early: {early}" if early else run.result.status
 
 
 def _compared(c: Comparison) -> tuple[str, ...]:

@@ -77,6 +77,8 @@ def _top(content: Content) -> str:
     caveats = f'<div class="warning" role="note">{notes}</div>' if notes else ""
     finished, others = len(content.runs.finished), len(content.runs.others)
     byline = f"{finished} finished run{'' if finished == 1 else 's'}"
+    if early := sum(1 for run in content.runs.finished if run.result.ended_early):
+        byline += f", {early} of them ended early"
     if others:
         byline += f', <a href="#unfinished">{others} not finished</a>'
     return (

@@ -50,7 +50,17 @@ def _checked(result: Result) -> Result:
         str: ("name", "panel", "command", "config_hash", "started", "ended"),
         int: ("seed",),
         list: ("overrides",),
-        dict: ("config", "git", "versions", "device", "seconds", "cost", "metrics", "tables"),
+        dict: (
+            "config",
+            "git",
+            "versions",
+            "device",
+            "seconds",
+            "cost",
+            "metrics",
+            "tables",
+            "ended_early",
+        ),
     }
     fields = vars(result)
     for kind, names in kinds.items():

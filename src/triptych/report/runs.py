@@ -36,6 +36,11 @@ class Run:
         """Share of right answers on the test set; NaN where it was not measured."""
         return self.result.metrics.get("test", {}).get("test/acc", float("nan"))
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it was given up: it had less training than runs that were not."""
+        return self.result.ended_early.get("rule") == "threshold"
+
 
 @dataclass(frozen=True, eq=False)
 class Runs:
@@ -198,6 +203,7 @@ def _row(run: Run) -> dict[str, object]:
         "panel": result.panel,
         "seed": result.seed,
         "status": result.status,
+        "ended_early": result.ended_early.get("reason", ""),
         "config_hash": result.config_hash,
         **dict(run.key[1]),
         **{f"best {name}": value for name, value in result.metrics.get("best", {}).items()},

@@ -90,6 +90,11 @@ def _accuracy(row: Row) -> str:
     return _percent(mean) if math.isnan(sd) else f"{100 * mean:.2f} ± {_percent(sd)}"
 
 
+def _runs(row: Row) -> str:
+    early = f" ({row['ended_early']} early)" if row["ended_early"] else ""
+    return f"{row['runs']}{early}"
+
+
 def _loss(row: Row) -> str:
     return "-" if math.isnan(row["test_loss"]) else f"{row['test_loss']:.4f}"
 
@@ -100,7 +105,7 @@ def _short(key: str) -> Callable[[Row], str]:
 
 COLUMNS: Sequence[Column] = (
     Column("setting", "Setting", "panel and knobs", lambda row: str(row["setting"])),
-    Column("runs", "Runs", "finished runs, one per seed", lambda row: str(row["runs"])),
+    Column("runs", "Runs", "finished runs, one per seed; of them ended early", _runs),
     Column("test_acc", "Test acc.", "mean ± standard deviation over seeds", _accuracy),
     Column("test_loss", "Test loss", "mean cross entropy in nats", _loss),
     Column(
@@ -146,8 +151,9 @@ def _summary(setting: str, runs: Sequence[Run]) -> dict[str, object]:
     )
     means = frame.mean()
     spread = {"test_acc_sd": frame["test_acc"].std(ddof=1)}
-    summary = {"setting": setting, "runs": len(runs), "test_acc": means.pop("test_acc")}
-    return {**summary, **spread, **means.to_dict()}
+    early = sum(1 for run in runs if run.result.ended_early)
+    counts = {"setting": setting, "runs": len(runs), "ended_early": early}
+    return {**counts, "test_acc": means.pop("test_acc"), **spread, **means.to_dict()}
 
 
 def _final(run: Run, key: str) -> float:

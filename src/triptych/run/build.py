@@ -20,6 +20,7 @@ from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
     Compile,
+    EarlyEnd,
     ExpertParallelStrategy,
     FullyShardedStrategy,
     Meter,
@@ -42,6 +43,7 @@ class Job:
     data: ClassificationData
     meter: Meter
     checkpoint: BestCheckpoint
+    early_ends: tuple[EarlyEnd, ...]
 
 
 def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
@@ -78,7 +80,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         check_fully_sharded(module, callbacks, trainer.precision_plugin)
     for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
-    return Job(trainer, module, data, meter, kept[0])
+    early_ends = tuple(c for c in named.values() if isinstance(c, EarlyEnd))
+    return Job(trainer, module, data, meter, kept[0], early_ends)
 
 
 def construct(node: Mapping[str, Any], name: str) -> Any:

@@ -1,5 +1,6 @@
 """Keeps `result.json` true from the first moment of a run to the last, whatever ends it."""
 
+import os
 import secrets
 import shlex
 import sys
@@ -19,7 +20,7 @@ from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.launch.stopping import Preempted, Terminated
 from triptych.result import Result
 from triptych.run.facts import config_hash, git_state, now, versions
-from triptych.tracking import close_run
+from triptych.tracking import agent_run, close_run
 from triptych.world import is_first_rank
 
 
@@ -43,7 +44,10 @@ def new_result(config: Mapping[str, Any], overrides: list[str]) -> Result:
 
 
 def identity(folder: Path, goes_on: bool) -> str:
-    """Of the run in a folder, if it goes on there; else one that no other run has."""
+    """Of the run in a folder, if it goes on there; else one that no other run has. Where an agent
+    of a W&B sweep started the run, the one that it was given."""
+    if given := agent_run(os.environ):
+        return given
     if goes_on:
         try:
             return results.read(folder / results.FILE).id or secrets.token_hex(8)

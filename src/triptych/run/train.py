@@ -89,7 +89,9 @@ def train(cfg: DictConfig) -> Score | None:
 
 
 def _outcome(result: Result, folder: Path) -> str:
-    return f"{result.name}: test accuracy {result.metrics['test']['test/acc']:.4f}, in {folder}"
+    accuracy = f"test accuracy {result.metrics['test']['test/acc']:.4f}"
+    early = f", ended early: {result.ended_early['reason']}" if result.ended_early else ""
+    return f"{result.name}: {accuracy}{early}, in {folder}"
 
 
 def _score(result: Result, objectives: Sequence[str]) -> Score:
@@ -141,6 +143,8 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()
     result.epochs, result.steps = trainer.current_epoch, trainer.global_step
+    ended = [{"rule": end.rule, "reason": end.reason} for end in job.early_ends if end.reason]
+    result.ended_early = next(iter(ended), {})
     result.metrics["final"] = plain(trainer.callback_metrics) or saved_metrics(ckpt_path)
     best = str(job.checkpoint.best_model_path)
     result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})

@@ -1,11 +1,12 @@
 """Sweeps: what they are, how they go on after an interruption, and how they end."""
 
 from triptych.sweep.again import Earlier, earlier, retyped
-from triptych.sweep.callback import SweepCallback
+from triptych.sweep.callback import ENTRY, SweepCallback
 from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
 
 __all__ = [
+    "ENTRY",
     "Earlier",
     "SweepCallback",
     "count_jobs",

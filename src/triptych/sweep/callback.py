@@ -1,12 +1,13 @@
 """The start of a sweep: its note, and that its folder is its own."""
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
 from filelock import FileLock, Timeout
 from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from triptych.errors import InvalidSetting, Stopped
 from triptych.folders import require_writable
@@ -15,6 +16,8 @@ from triptych.sweep.note import Note, read_note
 from triptych.world import world
 
 LOCK = ".lock"
+ENTRY = "TRIPTYCH_ENTRY_SCRIPT"
+"""The variable that names the script of the command: ranks of its jobs start with it."""
 
 
 class SweepCallback(Callback):
@@ -42,6 +45,7 @@ class SweepCallback(Callback):
             note = _note(config, folder)
             _refuse_another(folder, note)
             note.write(folder)
+            _tell_jobs(config, folder)
         except Exception as error:
             raise Stopped(str(error)) from error
         SweepCallback.started[folder] = lock
@@ -53,8 +57,18 @@ def _refuse_ranks() -> None:
         raise InvalidSetting(
             f"a sweep starts the processes of its jobs itself, and {place.launcher} has started"
             f" {place.size}: leave {place.launcher} out and set trainer.devices, or take"
-            " hydra/launcher=submitit_slurm"
+            " hydra/launcher=slurm"
         )
+
+
+def _tell_jobs(config: DictConfig, folder: Path) -> None:
+    """What jobs would not know in a process that another machine, or a cluster, has started:
+    there neither the working directory nor the variables are those of the command."""
+    known = [f'hydra.sweep.dir="{folder.absolute()}"']
+    if ENTRY in os.environ:
+        known.append(f'+hydra.job.env_set.{ENTRY}="{os.environ[ENTRY]}"')
+    with read_write(config):  # each job is composed from these overrides and its own
+        config.hydra.overrides.hydra.extend(known)
 
 
 def _taken(folder: Path) -> FileLock:

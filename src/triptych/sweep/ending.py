@@ -40,6 +40,8 @@ def finish(folder: Path) -> int:
                 print(f"{result.status}: {result.command}    # job {run.name}")
         if not note.is_search:
             print(f"go on with: python train.py sweep.resume={folder}")
-    shown = (f"{n} {word}" for word, n in counts.items() if n or word == "done")
+    shown = [f"{n} {word}" for word, n in counts.items() if n or word == "done"]
+    if early := sum(1 for _, result in runs if result.ended_early):
+        shown.insert(1, f"{early} of them ended early")
     print(", ".join(shown))
     return undone

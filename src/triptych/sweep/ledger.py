@@ -10,7 +10,10 @@ from triptych.result import Result, write_whole
 
 FILE = "jobs.csv"
 LAST_LINES = 5  # of a traceback
-COLUMNS = ("job", "status", "name", "seconds", "error", "message", "last_lines", "command")
+COLUMNS = (
+    *("job", "status", "ended_early", "name", "seconds"),
+    *("error", "message", "last_lines", "command"),
+)
 
 
 def write_ledger(
@@ -19,7 +22,7 @@ def write_ledger(
     """One row for each job that was started, in their order."""
     rows = {_name(run, folder): _told(result) for run, result in runs}
     rows |= {
-        _name(bad.folder, folder): ("unreadable", "", "", "", bad.reason, "", "")
+        _name(bad.folder, folder): ("unreadable", "", "", "", "", bad.reason, "", "")
         for bad in unreadable
     }
     target = io.StringIO(newline="")
@@ -35,6 +38,7 @@ def _told(result: Result) -> tuple[str, ...]:
     lines = error.get("traceback", "").rstrip().splitlines()[-LAST_LINES:]
     return (
         result.status,
+        result.ended_early.get("reason", ""),
         result.name,
         "" if seconds is None else f"{seconds:.1f}",
         error.get("type", ""),

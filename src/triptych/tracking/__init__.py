@@ -3,12 +3,13 @@
 from triptych.tracking.csv import CsvLogger
 from triptych.tracking.hyperparameters import config_for_loggers
 from triptych.tracking.tensorboard import TensorBoardLogger
-from triptych.tracking.wandb import WandbLogger, close_run
+from triptych.tracking.wandb import WandbLogger, agent_run, close_run
 
 __all__ = [
     "CsvLogger",
     "TensorBoardLogger",
     "WandbLogger",
+    "agent_run",
     "close_run",
     "config_for_loggers",
 ]

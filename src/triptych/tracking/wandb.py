@@ -11,6 +11,7 @@ from typing import Any, final
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 
 from triptych.errors import InvalidSetting
@@ -40,6 +41,14 @@ def choose_mode(
     if stated != "auto":
         return stated, f"{source}={stated}"
     return ("online", "credentials found") if has_credentials() else ("offline", "not logged in")
+
+
+def agent_run(environment: Mapping[str, str]) -> str | None:
+    """The identity that an agent of a W&B sweep gave to the run that it started; None without one.
+
+    Under another identity, W&B would not know what became of the job.
+    """
+    return environment.get("WANDB_RUN_ID") if environment.get("WANDB_SWEEP_ID") else None
 
 
 def close_run(exit_code: int) -> None:
@@ -120,6 +129,14 @@ class WandbLogger(LightningWandbLogger):
             self._experiment = self._open()
         return self._experiment
 
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Puts the best score so far into the run's summary, as in `best/val/acc`: a plain number,
+        as sweeps of W&B need it."""
+        super().after_save_checkpoint(checkpoint_callback)
+        best = checkpoint_callback.best_model_score
+        if checkpoint_callback.monitor is not None and best is not None:
+            self.experiment.summary[f"best/{checkpoint_callback.monitor}"] = float(best)
+
     def _open(self) -> Any:
         import wandb
         from wandb.errors import CommError, UsageError
@@ -144,6 +161,8 @@ class WandbLogger(LightningWandbLogger):
         settings = {**self._timeouts, "silent": mode == "offline"}
         folder = None if mode == "disabled" else self._save_dir
         self._wandb_init.update(mode=mode, settings=settings, dir=folder)
+        if agent_run(os.environ):  # has said all that already
+            self._wandb_init.update(project=None, entity=None, id=None)
         return super().experiment
 
 

@@ -3,11 +3,14 @@
 from triptych.training.callbacks.balance_pressure import BalancePressure
 from triptych.training.callbacks.best_checkpoint import BestCheckpoint
 from triptych.training.callbacks.compile import Compile
+from triptych.training.callbacks.early_end import EarlyEnd
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
+from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.termination import Termination
+from triptych.training.callbacks.threshold import Threshold
 from triptych.training.cluster_environment import cluster_environment
 from triptych.training.controller import ControllerModule
 from triptych.training.expert_parallel import ExpertParallelStrategy
@@ -27,15 +30,18 @@ __all__ = [
     "ClassifierModule",
     "Compile",
     "ControllerModule",
+    "EarlyEnd",
     "ExpertParallelStrategy",
     "FFNModule",
     "FullyShardedStrategy",
     "Meter",
     "MoEModule",
+    "Patience",
     "Progress",
     "RunInCheckpoint",
     "SparseModule",
     "Termination",
+    "Threshold",
     "Unprofiled",
     "WholeCheckpoints",
     "check_fully_sharded",
