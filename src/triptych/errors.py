@@ -37,6 +37,10 @@ class MasksDiffer(RuntimeError):
     """Processes that train one net together have different masks; the message names the step."""
 
 
+class FolderVanished(RuntimeError):
+    """Something removed what a run had written while it was at work; the message names the file."""
+
+
 def check_dropout(probability: float) -> None:
     """Refuses a dropout that no layer can have.
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from .commands import Commands, Outcome
+from .commands import Commands, Outcome, survivors
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +17,7 @@ def searched(shared: Commands) -> tuple[Outcome, Outcome]:
         "model=moe",
         "model.lr=tag(log,interval(1e-4,1e-2))",
         "model.top_k=1,2",
+        "trainer.devices=1,2",
         "hydra/sweeper=optuna",
         f"hydra.sweeper.n_trials={TRIALS}",
         "hydra.sweeper.n_jobs=1",
@@ -38,6 +39,12 @@ def test_every_trial_is_a_job_of_the_sweep(searched: tuple[Outcome, Outcome]) ->
         assert outcome.code == 0, outcome.err
         assert outcome.out.splitlines()[-1] == f"{TRIALS} done"
         assert f"run {TRIALS} of {TRIALS}: moe, seed 0" in outcome.err
+
+
+def test_trials_may_have_several_devices(searched: tuple[Outcome, Outcome]) -> None:
+    jobs = [job for outcome in searched for job in outcome.jobs]
+    assert {job.device["processes"] for job in jobs} == {1, 2}
+    assert all(not survivors(outcome.mark) for outcome in searched)
 
 
 def test_the_study_goes_on_and_knows_accuracy_and_cost_of_all_trials(

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from triptych.errors import (
+    FolderVanished,
     InvalidSetting,
     LayerCollapsed,
     MasksDiffer,
@@ -24,7 +25,7 @@ from triptych.errors import (
     one_line,
 )
 
-WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer)
+WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer, FolderVanished)
 NO_DETERMINISTIC = " does not have a deterministic implementation"  # torch's words
 EXTRAS = "pip install -e '.[launchers]'; ray is '.[ray]': see docs/clusters.md"
 RAY = {

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from triptych.data import ClassificationData
-from triptych.errors import InvalidSetting, nearest
+from triptych.errors import FolderVanished, InvalidSetting, nearest
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
@@ -147,6 +147,8 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     result.ended_early = next(iter(ended), {})
     result.metrics["final"] = plain(trainer.callback_metrics) or saved_metrics(ckpt_path)
     best = str(job.checkpoint.best_model_path)
+    if best and not Path(best).is_file():
+        raise FolderVanished(f"{best} is gone: something removed it while the run was at work")
     result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
     result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best
