@@ -75,7 +75,7 @@ class Warm:
                     key.data.extend(piece)
                     if not piece:
                         open_ones.unregister(key.fileobj)
-                        key.fileobj.close()  # pyright: ignore
+                        key.fileobj.close()
         self.wait(left(deadline))
         out, err = (text.decode().replace("\r\n", "\n") for text in self._read)
         return out.replace("\r", "\n"), err.replace("\r", "\n")
@@ -121,7 +121,9 @@ class Zygote:
                 start_new_session=True,
             )
         self._socket.settimeout(IMPORTS_S)
-        assert self._socket.recv(8) == b"ready", self._told()
+        if self._socket.recv(8) != b"ready":
+            self.close()
+            raise RuntimeError(f"no warm starts: {self._told()}")
 
     def start(self, typed: Sequence[str], place: Path, environment: Mapping[str, str]) -> Warm:
         """`python SCRIPT ARGUMENTS`, in a session of its own."""
@@ -144,6 +146,9 @@ class Zygote:
             raise RuntimeError(f"{typed} did not start: {self._told()}") from lost
 
     def close(self) -> None:
+        """Ends it, but no command."""
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self._socket.shutdown(socket.SHUT_RDWR)  # also for what was forked from this process
         self._socket.close()
         self._process.wait(FORK_S)
 
