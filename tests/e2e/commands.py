@@ -1,4 +1,8 @@
-"""Runs train.py, eval.py and scripts as a user does: as processes, in a folder of their own."""
+"""Runs train.py, eval.py and scripts as a user does: as processes, in a folder of their own.
+
+Most start warm, as forks of a process that has imported what is dear. `Commands.cold` starts
+them as a user does, for what start-up itself could change.
+"""
 
 import json
 import os
@@ -6,12 +10,14 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from triptych.result import Result, find, read
+
+from ..warm import Warm
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300
@@ -22,6 +28,10 @@ FOREIGN = ("WANDB_", "HYDRA_", "PL_", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "
 
 WANDB_FOLDERS = ("CACHE", "CONFIG", "DATA", "ARTIFACT")
 NOBODY_LISTENS = "http://127.0.0.1:9"
+
+Process = subprocess.Popen[str] | Warm
+Start = Callable[[Sequence[str], Path, Mapping[str, str]], Process]
+"""(script and arguments, working folder, environment) -> a process in a session of its own."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,45 @@ class Outcome:
         return [line for line in self.err.splitlines() if line.startswith("error:")]
 
 
+def program(command: Sequence[str], place: Path, environment: Mapping[str, str]) -> Process:
+    """Any program."""
+    return subprocess.Popen(
+        command,
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def cold(typed: Sequence[str], place: Path, environment: Mapping[str, str]) -> Process:
+    """A script in a new interpreter."""
+    return program([sys.executable, *typed], place, environment)
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of the tests, without what is foreign to a command."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    # More threads only wait for each other where tests share few cores.
+    return kept | {"OMP_NUM_THREADS": "1"}
+
+
 @dataclass(frozen=True)
 class Commands:
     """Starts commands in `place`, which is neither the repository nor the output folder."""
 
     place: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    python: Start = cold
+
+    @property
+    def cold(self) -> "Commands":
+        """The same, but each command is a new interpreter."""
+        return replace(self, python=cold)
 
     def train(self, *overrides: str, name: str = "run") -> Outcome:
         """One small run into `place/name`."""
@@ -90,33 +133,23 @@ class Commands:
             process.kill()
         return Outcome(process.returncode, out, err, folder or self.place, mark)
 
-    def start(self, name: str, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+    def start(self, name: str, *arguments: str) -> tuple[Process, str]:
         """Any script of the repository, in a process group of its own; and its mark."""
-        return self.launch(sys.executable, str(ROOT / name), *arguments)
+        return self._start(self.python, str(ROOT / name), *arguments)
 
-    def launch(self, *command: str) -> tuple[subprocess.Popen[str], str]:
+    def launch(self, *command: str) -> tuple[Process, str]:
         """Any program, in a process group of its own; and its mark."""
+        return self._start(program, *command)
+
+    def _start(self, how: Start, *command: str) -> tuple[Process, str]:
         self.place.mkdir(parents=True, exist_ok=True)
         mark = uuid.uuid4().hex
-        process = subprocess.Popen(
-            command,
-            cwd=self.place,
-            env=self._environment() | {MARK: mark},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        return process, mark
+        return how(command, self.place, self._environment() | {MARK: mark}), mark
 
     def _environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         nowhere = {f"WANDB_{name}_DIR": str(self.place / "wandb-home") for name in WANDB_FOLDERS}
         account = {"NETRC": str(self.place / "no-netrc"), "WANDB_BASE_URL": NOBODY_LISTENS}
-        # More threads only wait for each other where tests share few cores.
-        return kept | nowhere | account | {"OMP_NUM_THREADS": "1"} | dict(self.variables)
+        return surroundings() | nowhere | account | dict(self.variables)
 
 
 def survivors(mark: str) -> list[str]:

@@ -42,7 +42,7 @@ def watched(shared: Commands) -> Path:
 def test_help_and_configuration_need_no_heavy_import(
     commands: Commands, watched: Path, typed: list[str], shown: str
 ) -> None:
-    outcome = commands.script(str(watched), str(ROOT / typed[0]), *typed[1:])
+    outcome = commands.cold.script(str(watched), str(ROOT / typed[0]), *typed[1:])
     assert outcome.code == 0, outcome.err
     assert shown in outcome.out
     assert list(commands.place.iterdir()) == []
@@ -60,7 +60,7 @@ def test_help_and_configuration_need_no_heavy_import(
 def test_a_typing_error_needs_no_heavy_import(
     commands: Commands, watched: Path, typed: list[str], named: str
 ) -> None:
-    outcome = commands.script(str(watched), str(ROOT / "train.py"), *typed)
+    outcome = commands.cold.script(str(watched), str(ROOT / "train.py"), *typed)
     assert outcome.code == 1
     (line,) = outcome.err.splitlines()
     assert line.startswith("error: ")

@@ -29,7 +29,7 @@ NOT_COMPARED = ("time/",)
 @pytest.fixture(scope="module")
 def two_processes(shared: Commands) -> Outcome:
     """As typed, with both loggers, before any other command in this place."""
-    return shared.train(
+    return shared.cold.train(
         "model=moe", "trainer.devices=2", "logger=many", "logger.wandb.mode=offline"
     )
 

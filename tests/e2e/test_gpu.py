@@ -25,7 +25,7 @@ def options(group: str) -> list[str]:
 def on_gpu(commands: Commands, *overrides: str, name: str = "run") -> Outcome:
     """A run that ended well."""
     place = [] if any(o.startswith("trainer=") for o in overrides) else ["trainer=gpu"]
-    outcome = commands.train(*place, *overrides, name=name)
+    outcome = commands.cold.train(*place, *overrides, name=name)
     assert outcome.code == 0, outcome.err
     assert outcome.result.device["kind"] == "cuda"
     assert outcome.result.peak_memory_mib > 0
@@ -38,7 +38,7 @@ def test_every_model_trains_and_is_evaluated(
     commands: Commands, model: str, precision: tuple[str, ...]
 ) -> None:
     outcome = on_gpu(commands, f"model={model}", *precision)
-    tested = commands.evaluate(outcome.folder / "checkpoints" / "best.ckpt")
+    tested = commands.cold.evaluate(outcome.folder / "checkpoints" / "best.ckpt")
     logged = outcome.result.metrics["test"]
     assert tested.keys() == logged.keys()
     assert tested["test/acc"] == pytest.approx(logged["test/acc"], abs=0.02)

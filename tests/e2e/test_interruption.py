@@ -1,6 +1,5 @@
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,24 +9,24 @@ import pytest
 
 from triptych.result import read
 
-from .commands import SMALL, Commands, survivors
+from .commands import SMALL, Commands, Process, survivors
 
 pytestmark = pytest.mark.slow
 
 LONG = (*SMALL, "trainer.max_epochs=100000")
-Stop = Callable[[subprocess.Popen[str]], None]
+Stop = Callable[[Process], None]
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Process) -> None:
     process.kill()
 
 
-def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+def press_ctrl_c(process: Process) -> None:
     # A terminal sends it to the whole group, so to the ranks too.
     os.killpg(process.pid, signal.SIGINT)
 
 
-def terminate(process: subprocess.Popen[str]) -> None:
+def terminate(process: Process) -> None:
     process.terminate()
 
 
@@ -44,7 +43,7 @@ def stopped(commands: Commands, stop: Stop, *overrides: str) -> tuple[int, str, 
     return process.returncode, err, folder, mark
 
 
-def wait_for_epochs(table: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for_epochs(table: Path, process: Process, seconds: float = 120) -> None:
     """Waits until a metrics table tells of two epochs."""
     deadline = time.monotonic() + seconds
     while not table.exists() or len(table.read_text().splitlines()) < 3:

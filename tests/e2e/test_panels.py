@@ -91,7 +91,7 @@ def test_eval_repeats_the_test_bit_for_bit_from_the_file_alone(
     run: Outcome, commands: Commands
 ) -> None:
     alone = shutil.copy(run.folder / "checkpoints" / "best.ckpt", commands.place / "alone.ckpt")
-    assert commands.evaluate(alone) == run.result.metrics["test"]
+    assert commands.cold.evaluate(alone) == run.result.metrics["test"]
     assert {p.suffix for p in commands.place.iterdir()} == {".ckpt", ".json"}, "eval left files"
 
 

@@ -15,7 +15,7 @@ def sweep(shared: Commands) -> Outcome:
 
 @pytest.fixture(scope="module")
 def alone(shared: Commands) -> Outcome:
-    return shared.train("model=moe", name="alone")
+    return shared.cold.train("model=moe", name="alone")  # strings hash otherwise there
 
 
 def weights(outcome: Outcome, job: str) -> dict[str, torch.Tensor]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def mixed(shared: Commands) -> Outcome:
     """Jobs with 1 and 2 processes in turn, each setting with 1 process twice."""
-    return shared.sweep("model=ffn,moe", "trainer.devices=1,2,1", name="mixed")
+    return shared.cold.sweep("model=ffn,moe", "trainer.devices=1,2,1", name="mixed")
 
 
 @pytest.fixture(scope="module")
