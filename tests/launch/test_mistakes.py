@@ -152,7 +152,7 @@ def test_more_processes_than_cores_is_a_warning(
             "data": {},
             "model": {"name": "ffn", "lr": 0.1, "clip": 1.0},
             "optimizer": {},
-            "trainer": {"devices": many, "accelerator": "cpu", "max_epochs": 1},
+            "trainer": {"devices": many, "num_nodes": 1, "accelerator": "cpu", "max_epochs": 1},
             "sweep": {"objectives": []},
             "ckpt_path": None,
         }
