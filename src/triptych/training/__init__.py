@@ -10,6 +10,7 @@ from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.termination import Termination
 from triptych.training.cluster_environment import cluster_environment
 from triptych.training.controller import ControllerModule
+from triptych.training.data_parallel import DataParallelStrategy
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.fully_sharded import FullyShardedStrategy
@@ -27,6 +28,7 @@ __all__ = [
     "ClassifierModule",
     "Compile",
     "ControllerModule",
+    "DataParallelStrategy",
     "ExpertParallelStrategy",
     "FFNModule",
     "FullyShardedStrategy",
