@@ -14,7 +14,7 @@ PRECISIONS = ("zero", "bf16-mixed", "32-true")
 HEAD = (
     "panel, strategy",
     *("states", "masks", "copies", "activations", "GB held"),
-    *("gradients", "weights", "masks", "rows", "GB sent"),
+    *("gradients", "weights", "rows", "GB sent"),
     *("s compute", "s sending"),
 )
 
@@ -85,7 +85,7 @@ def _memory(device: "PerDevice", activations: float) -> list[str]:
 
 
 def _sent(device: "PerDevice") -> list[str]:
-    parts = device.sent_gradients, device.sent_weights, device.sent_fixed, device.sent_rows
+    parts = device.sent_gradients, device.sent_weights, device.sent_rows
     return [_gigabytes(part) for part in (*parts, device.sent)]
 
 

@@ -23,7 +23,7 @@ from triptych.moe import (
     shard_experts,
 )
 from triptych.run.build import build_data, build_module
-from triptych.training import ExpertParallelStrategy
+from triptych.training import DataParallelStrategy, ExpertParallelStrategy
 
 from ..composed import composed
 from ..training.tiny import trainer
@@ -110,11 +110,8 @@ class Watched(L.Callback):
         model = trainer.strategy.model
         assert isinstance(model, DistributedDataParallel)
         self.found = held(model, trainer.optimizers[0])
-        # Private, but the only word that DDP gives of its buckets.
-        told = model._get_ddp_logging_data()
-        assert not told["gradient_as_bucket_view"]  # so they are copies
-        sizes = told.get("rebuilt_bucket_sizes") or told["bucket_sizes"]
-        self.found["working"] = sum(map(int, sizes.split(",")))
+        assert not model.broadcast_buffers  # few bytes in some nets
+        self.found["working"] = copied(model)
         self.found["loads"] = list(self.loads.values())
 
 
@@ -137,6 +134,16 @@ def held(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     }
 
 
+def copied(model: DistributedDataParallel) -> int:
+    """Bytes of the buckets in which no gradients lie."""
+    # Private, but the only word that DDP gives of its buckets.
+    told = model._get_ddp_logging_data()
+    sizes = told.get("rebuilt_bucket_sizes") or told["bucket_sizes"]
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    views = [each for each in gradients if each.untyped_storage().nbytes() > each.nbytes]
+    return sum(map(int, sizes.split(","))) - size(views)
+
+
 def size(tensors: Iterable[Tensor]) -> int:
     """Bytes of the storages; of a distributed tensor those that are here."""
     local = [t.to_local() if isinstance(t, DTensor) else t for t in tensors]
@@ -148,7 +155,8 @@ def trained(case: Case, world: int) -> dict[str, Any]:
     """By our trainer."""
     data = build_data(config(*case.model))
     module = build_module(config(*case.model), data)
-    how: Any = "ddp" if case.strategy == "ddp" else ExpertParallelStrategy(int(case.strategy))
+    spread = case.strategy != "ddp"
+    how = ExpertParallelStrategy(int(case.strategy)) if spread else DataParallelStrategy()
     watched = Watched()
     settings = {"precision": case.precision, "limit_val_batches": 0}
     trainer([watched], devices=world, strategy=how, **settings).fit(module, data)

@@ -32,9 +32,14 @@ def test_a_parameter_takes_16_bytes(precision) -> None:
     assert one_device(DENSE, precision).memory == 16 * DENSE.total
 
 
-def test_buckets_make_it_20_or_18_bytes() -> None:
-    assert ddp(DENSE, SINGLE, 8).memory == 20 * DENSE.total
-    assert ddp(DENSE, MIXED, 8).memory == 18 * DENSE.total
+@pytest.mark.parametrize("precision", [SINGLE, AUTOCAST, MIXED])
+def test_buckets_take_nothing(precision) -> None:
+    assert ddp(DENSE, precision, 8).memory == 16 * DENSE.total
+
+
+def test_masks_and_indices_are_not_sent() -> None:
+    sparse = csr_block(D, F, 0.1)
+    assert ddp(sparse, SINGLE, 8).sent == all_reduce(4 * sparse.total, 8)
 
 
 @pytest.mark.parametrize("strategy", [ddp, fsdp])

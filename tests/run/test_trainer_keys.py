@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from torch import Tensor
 
 from triptych.launch.explain import explain
 from triptych.run.build import build_data, build_module, build_trainer
+from triptych.training import DataParallelStrategy
 
 from ..composed import composed
 
@@ -35,6 +37,25 @@ def test_half_batches_accumulated_are_whole_ones(tmp_path: Path) -> None:
     )
     assert (whole, halves) == (12, 12)
     torch.testing.assert_close(same, weights, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("typed", "strategy"),
+    [
+        ((), SingleDeviceStrategy),
+        (("trainer.devices=2",), DataParallelStrategy),
+        (("trainer.num_nodes=2",), DataParallelStrategy),
+        (("trainer=ddp",), DataParallelStrategy),
+        (("trainer.devices=2", "+trainer.strategy=auto"), DataParallelStrategy),
+        (("trainer.devices=2", "+trainer.strategy=ddp"), DDPStrategy),
+        (("trainer=ddp", "trainer.strategy=ddp"), DDPStrategy),
+    ],
+)
+def test_several_devices_are_trained_by_our_strategy_unless_another_is_typed(
+    tmp_path: Path, typed: tuple[str, ...], strategy: type[Strategy]
+) -> None:
+    config = composed("trainer=cpu", *typed)
+    assert type(build_trainer(config, [], [], str(tmp_path)).strategy) is strategy
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from typing import Any
 
 from triptych.sparse import AutoLinear
 from triptych.sparse.kernels.auto import DENSE, LAYOUT
+from triptych.training import DataParallelStrategy
 
 from .tiny import pair, trainer
 
@@ -16,6 +17,6 @@ def trained(rank: int, world: int) -> dict[str, Any]:
 
     AutoLinear.preferred = preferred
     module, data = pair("model=sparse", "model/kernel=auto")
-    trainer(devices=world, strategy="ddp", max_epochs=2).fit(module, data)
+    trainer(devices=world, strategy=DataParallelStrategy(), max_epochs=2).fit(module, data)
     chosen = {name: layer.get_extra_state() for name, layer in module.sparse_layers().items()}
     return {"chosen": chosen, "weights": dict(module.named_parameters())}

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from triptych.training import DataParallelStrategy
+
 from .tiny import Diary, pair, trainer
 from .watched import routers, watched
 
@@ -15,7 +17,7 @@ def trained(devices: int = 1) -> dict[str, Any]:
     like, data = pair()
     module, diary = watched(like), Diary()
     settings = {"precision": "64-true", "accumulate_grad_batches": 3, "max_epochs": 2}
-    strategy = "ddp" if devices > 1 else "auto"
+    strategy = DataParallelStrategy() if devices > 1 else "auto"
     trainer([diary], devices=devices, strategy=strategy, **settings).fit(module, data)
     return {
         "told": [torch.stack(router.told) for router in routers(module)],

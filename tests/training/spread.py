@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from triptych.training import BalancePressure, ExpertParallelStrategy
+from triptych.training import BalancePressure, DataParallelStrategy, ExpertParallelStrategy
 
 from .tiny import pair, trainer
 
@@ -60,5 +60,5 @@ class Spread:
             spread = self.folder / f"{case}-spread-after-alone.ckpt"
             learn(case, spread, ExpertParallelStrategy(), EPOCHS, alone)
             copied = self.folder / f"{case}-ddp-after-spread.ckpt"
-            learn(case, copied, "ddp", EPOCHS, half)
+            learn(case, copied, DataParallelStrategy(), EPOCHS, half)
         return found

@@ -45,3 +45,10 @@ def test_a_process_that_draws_another_mask_is_found_out_at_the_first_update(
     for each in two:
         assert each["refusal"].startswith(wanted)
         assert "\n" not in each["refusal"]
+
+
+def test_all_processes_begin_with_the_places_of_the_first(two: list[dict[str, Any]]) -> None:
+    """Masks that look at samples are chosen on each, and processors may round otherwise."""
+    first, second = (each["corrected"] for each in two)
+    assert any(name.endswith("columns") for name in first)
+    torch.testing.assert_close(second, first, rtol=0, atol=0)

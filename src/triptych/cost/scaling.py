@@ -56,7 +56,6 @@ class PerDevice:
         working: copies that the strategy makes of weights and gradients.
         sent_gradients: to bring them together.
         sent_weights: to gather them.
-        sent_fixed: masks and indices.
         sent_rows: tokens on their way to experts and back.
     """
 
@@ -67,7 +66,6 @@ class PerDevice:
     working: float = 0.0
     sent_gradients: float = 0.0
     sent_weights: float = 0.0
-    sent_fixed: float = 0.0
     sent_rows: float = 0.0
 
     @property
@@ -78,7 +76,7 @@ class PerDevice:
     @property
     def sent(self) -> float:
         """All that is sent."""
-        return self.sent_gradients + self.sent_weights + self.sent_fixed + self.sent_rows
+        return self.sent_gradients + self.sent_weights + self.sent_rows
 
 
 def all_reduce(size: float, devices: float) -> float:
@@ -98,17 +96,10 @@ def one_device(held: Held, precision: Precision) -> PerDevice:
 
 
 def ddp(held: Held, precision: Precision, devices: int) -> PerDevice:
-    """A copy of everything on each device, `DistributedDataParallel` as the trainer uses it: the
-    gradients are copied into buckets, and before each step rank 0 sends all buffers again."""
-    gradients = precision.gradient * held.total
-    return _holding(
-        held.total,
-        held,
-        precision,
-        working=gradients,
-        sent_gradients=all_reduce(gradients, devices),
-        sent_fixed=held.fixed if devices > 1 else 0.0,
-    )
+    """A copy of everything on each device, by `DataParallelStrategy`: gradients lie in the buckets
+    in which they are summed, and buffers are not sent."""
+    sent = all_reduce(precision.gradient * held.total, devices)
+    return _holding(held.total, held, precision, sent_gradients=sent)
 
 
 def fsdp(held: Held, precision: Precision, devices: int) -> PerDevice:
@@ -143,9 +134,7 @@ def expert_parallel(
         held.common + own,
         held,
         precision,
-        working=common,
         sent_gradients=all_reduce(common, devices) + among_copies,
-        sent_fixed=held.fixed if devices > 1 else 0.0,
         sent_rows=sent_rows,
     )
 
@@ -196,7 +185,6 @@ def _holding(
     working: float = 0.0,
     sent_gradients: float = 0.0,
     sent_weights: float = 0.0,
-    sent_fixed: float = 0.0,
     sent_rows: float = 0.0,
 ) -> PerDevice:
     return PerDevice(
@@ -207,6 +195,5 @@ def _holding(
         working,
         sent_gradients,
         sent_weights,
-        sent_fixed,
         sent_rows,
     )

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import DDPStrategy
 
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting, one_line
@@ -20,6 +21,7 @@ from triptych.training import (
     BestCheckpoint,
     ClassifierModule,
     Compile,
+    DataParallelStrategy,
     EarlyEnd,
     ExpertParallelStrategy,
     FullyShardedStrategy,
@@ -169,12 +171,13 @@ def build_trainer(
     backend = settings.pop("compile")
     compiling = [] if backend is False else [Compile("inductor" if backend is True else backend)]
     trainer = construct(settings, "trainer")
+    around = {"logger": loggers or False, "default_root_dir": folder}
     with naming("trainer"):
-        built: Trainer = trainer(
-            callbacks=[*callbacks, *compiling],
-            logger=loggers or False,
-            default_root_dir=folder,
-        )
+        built: Trainer = trainer(callbacks=[*callbacks, *compiling], **around)
+        # Only Lightning knows how many devices -1 or auto are. Where it took DDP by itself, ours.
+        if settings.get("strategy", "auto") == "auto" and type(built.strategy) is DDPStrategy:
+            around["strategy"] = DataParallelStrategy()
+            built = trainer(callbacks=[*callbacks, *compiling], **around)
     for callback in compiling:
         callback.check(built.strategy)
     return built

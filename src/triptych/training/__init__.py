@@ -13,6 +13,7 @@ from triptych.training.callbacks.termination import Termination
 from triptych.training.callbacks.threshold import Threshold
 from triptych.training.cluster_environment import cluster_environment
 from triptych.training.controller import ControllerModule
+from triptych.training.data_parallel import DataParallelStrategy
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.fully_sharded import FullyShardedStrategy
@@ -30,6 +31,7 @@ __all__ = [
     "ClassifierModule",
     "Compile",
     "ControllerModule",
+    "DataParallelStrategy",
     "EarlyEnd",
     "ExpertParallelStrategy",
     "FFNModule",

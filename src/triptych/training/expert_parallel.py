@@ -22,6 +22,7 @@ from triptych.moe import (
     whole_optimizer_state,
     whole_state,
 )
+from triptych.training.data_parallel import in_buckets, keep_buffers
 
 
 @final
@@ -41,7 +42,7 @@ class ExpertParallelStrategy(DDPStrategy):
     """
 
     def __init__(self, expert_ranks: int | None = None, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(**in_buckets(settings))
         if expert_ranks is not None and (type(expert_ranks) is not int or expert_ranks < 1):
             raise InvalidSetting(
                 f"trainer.strategy.expert_ranks={expert_ranks} must be a whole number of at least"
@@ -76,6 +77,11 @@ class ExpertParallelStrategy(DDPStrategy):
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
                 net, sorted(self._sharding.sharded)
             )
+
+    def configure_ddp(self) -> None:
+        """Makes all buffers those of rank 0, once."""
+        super().configure_ddp()
+        keep_buffers(self.model)
 
     def clip_by_norm(self, max_norm: float) -> None:
         """Scales all gradients down to `max_norm`, the norm being that of the whole net."""
