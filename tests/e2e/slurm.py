@@ -68,7 +68,7 @@ class Cluster:
         """Of a job, such as `RUNNING`."""
         return self.run("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
 
-    def wait(self, job: str, *states: str, seconds: float = 120) -> str:
+    def wait(self, job: str, *states: str, seconds: float = 300) -> str:
         """Waits until a job is in one of the states."""
         deadline = time.monotonic() + seconds
         while (state := self.state(job)) not in states:
@@ -76,10 +76,19 @@ class Cluster:
             time.sleep(0.2)
         return state
 
-    def start_now(self, job: str) -> None:
-        """Ends the two minutes that a job has to wait after it went back in the queue."""
+    def end_jobs(self, seconds: float = 60) -> None:
+        """Ends those that a failed test has left: they do not end with the daemons."""
+        deadline = time.monotonic() + seconds
+        while left := self.jobs():
+            self.run("scancel", "--full", *left)
+            assert time.monotonic() < deadline, left
+            time.sleep(0.5)
+
+    def start_soon(self, job: str) -> None:
+        """Shortens the two minutes that a job has to wait after it went back in the queue to those
+        seconds in which its first start is forgotten."""
         self.wait(job, "PENDING")
-        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        self.run("scontrol", "update", f"JobId={job}", "StartTime=now+3")
 
 
 @contextmanager
@@ -109,7 +118,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             log = (folder / "slurmctld.log").read_text()
             assert time.monotonic() < deadline, log
             time.sleep(0.2)
-        yield made
+        try:
+            yield made
+        finally:
+            made.end_jobs()
 
 
 def ready(made: Cluster) -> bool:

@@ -10,12 +10,13 @@ import pytest
 
 from triptych.result import read
 
-from .commands import MARK, ROOT, SMALL, Commands
-from .test_interruption import wait_for_epochs, wait_until_none_survives
+from .commands import MARK, ROOT, SMALL, TIMEOUT_S, Commands
+from .test_interruption import wait_until_none_survives
+from .test_slurm import in_second_epoch
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 40
+EPOCHS = 30
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -44,9 +45,9 @@ def test_the_processes_go_on_together_when_one_was_killed(commands: Commands) ->
         f"trainer.max_epochs={EPOCHS}",
     )
     try:
-        wait_for_epochs(folder / "metrics.csv", process)
+        in_second_epoch(folder)
         os.kill(pid_of(1, mark), signal.SIGKILL)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=TIMEOUT_S)
     finally:
         process.kill()
     assert process.returncode == 0, err
