@@ -58,8 +58,10 @@ def rank(variables: Mapping[str, str] | None = None) -> int:
     """Of this process in its run; 0 if it is alone."""
     names = os.environ if variables is None else variables
     place = world(names)
-    # Rank 0 starts the others on its own machine, so that their local ranks are their ranks.
-    return int(names.get("LOCAL_RANK", "0")) if place is None else place.rank
+    if place is not None and place.size > 1:
+        return place.rank
+    # Who is alone may start others on its own machine, so that their local ranks are their ranks.
+    return int(names.get("LOCAL_RANK", "0"))
 
 
 def is_first_rank() -> bool:

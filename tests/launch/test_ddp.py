@@ -85,7 +85,7 @@ def test_a_rank_of_a_sweep_runs_one_job_alone_and_knows_which(in_job: Path) -> N
     assert {"hydra.job.num=3", "hydra.job.id=3", 'hydra.sweep.dir="/out"'} <= set(command)
 
 
-@multirun
+@pytest.mark.parametrize("in_job", ["RUN", "MULTIRUN"], indirect=True)
 def test_all_ranks_of_a_job_go_on_from_where_the_first_does(in_job: Path) -> None:
     write(Result("running", "moe-s0", "moe", 0, resumed_from="/a b/last.ckpt"), in_job)
     assert 'ckpt_path="/a b/last.ckpt"' in child_command(1)[0]

@@ -48,7 +48,7 @@ def command(job: Callable[..., object]) -> int:
         with terminable():
             job()
     except KeyboardInterrupt as interrupt:
-        word, code = ENDINGS[type(interrupt)]
+        word, code = ENDINGS.get(type(interrupt), ENDINGS[KeyboardInterrupt])
         if number == 0:
             print(word, file=sys.stderr)
     except JobFailed:

@@ -52,8 +52,8 @@ def child_command(local_rank: int) -> tuple[list[str], str]:
             f"hydra.job.id={hydra.job.id}",
             f'hydra.sweep.dir="{hydra.sweep.dir}"',
         ]
-        resumed_from = results.read(Path(hydra.runtime.output_dir, results.FILE)).resumed_from
-        command += [f'ckpt_path="{resumed_from}"'] if resumed_from else []
+    resumed_from = results.read(Path(hydra.runtime.output_dir, results.FILE)).resumed_from
+    command += [f'ckpt_path="{resumed_from}"'] if resumed_from else []
     return command, hydra.runtime.cwd
 
 
