@@ -95,7 +95,7 @@ class Cluster:
 def cluster(folder: Path) -> Iterator[Cluster]:
     """A cluster while the block lasts; its test is skipped where SLURM is not installed, except
     under STRICT=1."""
-    there = os.geteuid() == 0 and all(map(shutil.which, (*CLIENTS, *DAEMONS)))
+    there = os.geteuid() == 0 and all(map(found, (*CLIENTS, *DAEMONS)))
     if not there and os.environ.get("STRICT") != "1":
         pytest.skip("needs SLURM's programs (make system) and root")
     conf, tools = folder / "slurm.conf", folder / "bin"
@@ -104,7 +104,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     conf.write_text(CONF.format(host=socket.gethostname(), ports=free_ports(3), folder=folder))
     for name in CLIENTS:  # a job's own processes do not inherit where the cluster is
         tool = tools / name
-        tool.write_text(f'#!/bin/sh\nSLURM_CONF={conf} exec {shutil.which(name)} "$@"\n')
+        tool.write_text(f'#!/bin/sh\nSLURM_CONF={conf} exec {found(name)} "$@"\n')
         tool.chmod(0o755)
     # The names of the machines are in no network.
     variables = {"PATH": f"{tools}:{os.environ['PATH']}", "MASTER_ADDR": "127.0.0.1"}
@@ -124,6 +124,11 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             made.end_jobs()
 
 
+def found(program: str) -> str | None:
+    """Where a program is; daemons may lie where a shell does not look."""
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
 def ready(made: Cluster) -> bool:
     """Whether both machines can take jobs."""
     try:
@@ -133,10 +138,13 @@ def ready(made: Cluster) -> bool:
 
 
 @contextmanager
-def daemon(*command: str) -> Iterator[None]:
+def daemon(name: str, *arguments: str) -> Iterator[None]:
     """A program that runs while the block lasts, with all that it starts."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [str(found(name)), *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield
