@@ -72,6 +72,7 @@ def write(result: Result, folder: Path) -> Path:
     JSON has no NaN and no infinity: they become null, and are read back as None.
     """
     target = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_finite(asdict(result)), indent=1, allow_nan=False)
     return write_whole(target, text + "\n")
 
@@ -83,14 +84,13 @@ def write_whole(target: Path, text: str) -> Path:
 
 def replace_whole(target: Path, content: bytes | memoryview) -> Path:
     """Writes a file beside the old one, which it then replaces: a reader, or a kill, sees one of
-    both. The folder is made if it is not there, or no more.
+    both.
 
     Raises:
         OSError: if there is no room, with the name of the file; the old one is still there.
     """
     draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(content)
         os.replace(draft, target)
     except OSError as error:

@@ -17,7 +17,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
-from triptych.errors import InvalidSetting
+from triptych.errors import FolderVanished, InvalidSetting
 from triptych.folders import require_writable
 from triptych.result import write_whole
 
@@ -156,6 +156,8 @@ class CsvLogger(Logger):
     def _write(self) -> None:
         if not self._pending:
             return
+        if self._next_write > -math.inf and not self._file.exists():
+            raise FolderVanished(f"{self._file} is gone: something removed it during the run")
         start = time.monotonic()
         rows = self._read()
         for step, cells in self._pending.items():

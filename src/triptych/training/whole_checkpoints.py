@@ -26,6 +26,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Called on rank 0 alone."""
         target, content = Path(path), io.BytesIO()
         torch.save(checkpoint, content)  # in memory: of a full disk it would not say so
+        target.parent.mkdir(parents=True, exist_ok=True)
         for killed in target.parent.glob(f".{target.name}.*.draft"):
             killed.unlink()
         replace_whole(target, content.getbuffer())
