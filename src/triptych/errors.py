@@ -38,7 +38,10 @@ class MasksDiffer(RuntimeError):
 
 
 class FolderVanished(RuntimeError):
-    """Something removed what a run had written while it was at work; the message names the file."""
+    """Something removed what a run had written, while it was at work."""
+
+    def __init__(self, file: Path | str) -> None:
+        super().__init__(f"{file} is gone: something removed it during the run")
 
 
 def check_dropout(probability: float) -> None:

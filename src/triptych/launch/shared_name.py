@@ -36,11 +36,11 @@ def share_name(arguments: Sequence[str], new: str) -> None:
     place = world()
     if place is None or any(a.startswith("hydra.run.dir=") for a in arguments):
         return
-    settle = _of_job if place.launcher == "srun" else _of_store
-    os.environ[RUN_NAME] = settle(os.environ, new)
+    of_job = place.launcher == "srun"
+    os.environ[RUN_NAME] = _of_job(os.environ) if of_job else _of_store(os.environ, new)
 
 
-def _of_job(variables: Mapping[str, str], new: str) -> str:
+def _of_job(variables: Mapping[str, str]) -> str:
     step = variables["SLURM_STEP_ID"]
     return f"slurm-{variables['SLURM_JOB_ID']}" + (f".{step}" if step != "0" else "")
 

@@ -148,7 +148,7 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     result.metrics["final"] = plain(trainer.callback_metrics) or saved_metrics(ckpt_path)
     best = str(job.checkpoint.best_model_path)
     if best and not Path(best).is_file():
-        raise FolderVanished(f"{best} is gone: something removed it during the run")
+        raise FolderVanished(best)
     result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
     result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best

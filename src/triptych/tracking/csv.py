@@ -157,7 +157,7 @@ class CsvLogger(Logger):
         if not self._pending:
             return
         if self._next_write > -math.inf and not self._file.exists():
-            raise FolderVanished(f"{self._file} is gone: something removed it during the run")
+            raise FolderVanished(self._file)
         start = time.monotonic()
         rows = self._read()
         for step, cells in self._pending.items():
