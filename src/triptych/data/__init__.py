@@ -1,3 +1,4 @@
+from triptych.data.ceiling import Ceiling
 from triptych.data.families import FAMILIES, Family
 from triptych.data.loader import TensorBatches
 from triptych.data.module import ClassificationData, Splits
@@ -8,6 +9,7 @@ from triptych.data.signals import Samples, make_signals
 __all__ = [
     "FAMILIES",
     "Affine",
+    "Ceiling",
     "ClassificationData",
     "Family",
     "MultimodalData",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from lightning import LightningDataModule
 
+from triptych.data.ceiling import Ceiling
 from triptych.data.loader import TensorBatches
 from triptych.data.order import GlobalBatches, Permuted, Sequential, Shards
 from triptych.data.signals import Samples
@@ -63,6 +64,11 @@ class ClassificationData(LightningDataModule, ABC):
     @abstractmethod
     def generate(self) -> Splits:
         """Makes or reads all data; called once, by the first `setup`."""
+
+    def ceiling(self) -> Ceiling | None:
+        """The accuracy that no classifier can exceed on samples like those of the test split; None
+        where nobody knows it. May take seconds."""
+        return None
 
     @property
     def splits(self) -> Splits:
