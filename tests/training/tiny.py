@@ -57,7 +57,7 @@ class Fixed(Classifier):
         self.level = nn.Parameter(torch.zeros(()))
         self.breaks, self.steps = breaks, 0
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, dict[str, Routing]]:
         logits = torch.zeros(len(x), 4) + 0 * self.level
         if self.training:
             if self.steps == self.breaks:

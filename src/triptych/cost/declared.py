@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from torch import nn
 
-from triptych.moe import FrozenScores, MoE
+from triptych.moe import FrozenProjection, MoE
 from triptych.sparse import ControllerFFN, MonarchLinear, MultiplicativeDense, SparseLinear
 from triptych.types import Cost
 
-DECLARING = (SparseLinear, ControllerFFN, MonarchLinear, MultiplicativeDense, FrozenScores)
+DECLARING = (SparseLinear, ControllerFFN, MonarchLinear, MultiplicativeDense, FrozenProjection)
 
 
 def declared_cost(

@@ -17,8 +17,12 @@ class Classifier(nn.Module, ABC):
     """The panels, by the names of their decisions."""
 
     @abstractmethod
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
-        """(B, D) -> (B, C) and the decisions of this batch; empty without routers."""
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, dict[str, Routing]]:
+        """(B, D) -> (B, C) and the decisions of this batch; empty without routers.
+
+        Args:
+            family: (B,), for routers that go by it.
+        """
 
 
 @final
@@ -44,12 +48,12 @@ class Residual(Classifier):
         self.head_norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(d_model, classes)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, dict[str, Routing]]:
         """(B, D) -> (B, C) and the decisions by block."""
         x = self.stem(x)
         decisions: dict[str, Routing] = {}
         for norm, (name, block) in zip(self.norms, self.blocks.items(), strict=True):
-            change, routing = block(norm(x))
+            change, routing = block(norm(x), family=family)
             x = x + change
             if routing is not None:
                 decisions[name] = routing
@@ -70,7 +74,7 @@ class Notebook(Classifier):
         super().__init__()
         self.blocks = nn.ModuleDict({"net": panel.net(d_in, classes)})
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Routing]]:
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, dict[str, Routing]]:
         """(B, D) -> (B, C) and the decision of the one layer."""
-        logits, routing = self.blocks["net"](x)
+        logits, routing = self.blocks["net"](x, family=family)
         return logits, {} if routing is None else {"net": routing}

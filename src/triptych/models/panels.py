@@ -1,6 +1,7 @@
 """The three panels as a backbone asks for them: one block of a given width, or a whole net.
 
 What a panel makes maps (T, D) to an output and the `Routing` that led there, None without router.
+It takes the `family` of each row too, for routers that go by it.
 """
 
 from abc import ABC, abstractmethod
@@ -37,7 +38,7 @@ class Unrouted(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Routing | None]:
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         """(T, D) -> (T, O) and no routing."""
         return self.net(x), None
 

@@ -19,7 +19,7 @@ class Controlled(nn.Module):
         super().__init__()
         self.ffn = ffn
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Routing | None]:
+    def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         """(T, D) -> (T, O) and the F / N units chosen for each sample."""
         scores = self.ffn.controller(x)
         y = self.ffn.work(x, scores)

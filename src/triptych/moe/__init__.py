@@ -38,6 +38,7 @@ from triptych.moe.routers.expert_choice import ExpertChoice
 from triptych.moe.routers.gshard import GShardTop2
 from triptych.moe.routers.hash import HashTopK
 from triptych.moe.routers.noisy_topk import NoisyTopK
+from triptych.moe.routers.oracle import OracleRouter
 from triptych.moe.routers.router import Router, SelfBalancing, TopKRouter
 from triptych.moe.routers.selection import (
     Selection,
@@ -50,7 +51,15 @@ from triptych.moe.routers.sinkhorn import SinkhornTopK
 from triptych.moe.routers.soft import SoftRouter
 from triptych.moe.routers.softmax import SoftmaxTopK, TopKSoftmax, UnnormalisedTopK
 from triptych.moe.routing import Routing, count_ids
-from triptych.moe.scores import CosineScores, FrozenScores, LinearScores, MLPScores, Scores
+from triptych.moe.scores import (
+    CosineScores,
+    FrozenProjection,
+    FrozenScores,
+    LinearScores,
+    MLPScores,
+    Scores,
+    ScrambledScores,
+)
 from triptych.moe.soft import SoftMoE
 
 __all__ = [
@@ -68,6 +77,7 @@ __all__ = [
     "ExpertChoice",
     "ExpertGroups",
     "ExpertParallel",
+    "FrozenProjection",
     "FrozenScores",
     "GShardTop2",
     "HashTopK",
@@ -76,10 +86,12 @@ __all__ = [
     "MLPScores",
     "MoE",
     "NoisyTopK",
+    "OracleRouter",
     "ReLU",
     "Router",
     "Routing",
     "Scores",
+    "ScrambledScores",
     "Selection",
     "SelfBalancing",
     "Shardable",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import final
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from triptych.errors import InvalidSetting
@@ -47,18 +47,23 @@ class MoE(nn.Module):
         self.shared = shared
 
     def forward(
-        self, x: Float[Tensor, "*batch D"], valid: Bool[Tensor, "*batch"] | None = None
+        self,
+        x: Float[Tensor, "*batch D"],
+        valid: Bool[Tensor, "*batch"] | None = None,
+        family: Int[Tensor, "*batch"] | None = None,
     ) -> tuple[Float[Tensor, "*batch O"], Routing]:
         """(..., D) -> (..., O) and the decision that led there.
 
         Args:
             x: (T, D) is one sequence of T tokens; (B, S, D) are B sequences.
             valid: False for padding; its output is 0 (or the shared expert's).
+            family: what is known of each token, for routers that go by it.
         """
         if x.ndim < 2:
             raise InvalidSetting(f"x must have at least 2 dimensions, got shape {tuple(x.shape)}")
         tokens = x.reshape(-1, x.shape[-1])
-        routing = self.router(tokens, None if valid is None else valid.reshape(-1))
+        known = (None if given is None else given.reshape(-1) for given in (valid, family))
+        routing = self.router(tokens, *known)
         if x.ndim > 2:
             routing = replace(routing, sequences=x.shape[:-2].numel())
         routing = self.capacity(routing, self.training)

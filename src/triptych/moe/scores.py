@@ -11,6 +11,10 @@ from torch.nn import functional as F
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.types import Cost
 
+# Tokens of size 1 that differ by a hundredth are then many periods apart, and single precision
+# still has three digits left.
+SCRAMBLING = 1000.0
+
 
 class Scores(nn.Module, ABC):
     """Maps tokens to a logit per expert, in at least single precision, autocast or not.
@@ -121,21 +125,47 @@ class CosineScores(Scores):
         return F.linear(F.normalize(x, dim=1), directions * self.scale.to(x.dtype))
 
 
-@final
-class FrozenScores(Scores):
-    """Random projections N(0, 1) that are drawn once and never learned."""
+class FrozenProjection(Scores, ABC):
+    """A random projection that is drawn once and never learned; subclasses say what it scores.
+
+    Args:
+        size: of its numbers, N(0, size).
+    """
 
     projection: Tensor
 
-    def __init__(self, d_in: int, num_experts: int) -> None:
+    def __init__(self, d_in: int, num_experts: int, size: float) -> None:
         super().__init__(jitter=0.0, temperature=1.0)
-        self.register_buffer("projection", torch.randn(num_experts, d_in))
+        self.register_buffer("projection", size * torch.randn(num_experts, d_in))
+
+    @final
+    def cost(self) -> Cost:
+        """Work without parameters."""
+        products = 2 * self.projection.numel()
+        return Cost(flops=products, flops_executed=products)
+
+
+@final
+class FrozenScores(FrozenProjection):
+    """The projections N(0, 1) themselves: near tokens score alike."""
+
+    def __init__(self, d_in: int, num_experts: int) -> None:
+        super().__init__(d_in, num_experts, size=1.0)
 
     def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
         """One matrix product."""
         return F.linear(x, self.projection.to(x.dtype))
 
-    def cost(self) -> Cost:
-        """Work without parameters."""
-        products = 2 * self.projection.numel()
-        return Cost(flops=products, flops_executed=products)
+
+@final
+class ScrambledScores(FrozenProjection):
+    """Scores in [0, 1) that look random but are a function of the token: of large projections,
+    the part behind the point. Near tokens score unlike each other, but each the same every time.
+    """
+
+    def __init__(self, d_in: int, num_experts: int) -> None:
+        super().__init__(d_in, num_experts, size=SCRAMBLING)
+
+    def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
+        """One matrix product."""
+        return F.linear(x, self.projection.to(x.dtype)).frac().abs()

@@ -124,8 +124,8 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
         """Mean cross entropy of a training batch, noted for the epoch's mean, and the routing."""
-        x, y, _ = batch
-        logits, decisions = self.network(x)
+        x, y, family = batch
+        logits, decisions = self.network(x, family)
         loss = F.cross_entropy(logits, y)
         self._losses.append(loss.detach())
         self._right.append((logits.detach().argmax(dim=1) == y).sum())
@@ -221,7 +221,7 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def _evaluate(self, batch: Batch, split: str) -> tuple[Tensor, Tensor, Tensor]:
         x, y, family = batch
-        logits, decisions = self.network(x)
+        logits, decisions = self.network(x, family)
         self.observe(split, decisions, family)
         loss = F.cross_entropy(logits, y, reduction="sum")
         return logits, loss, (logits.argmax(dim=1) == y).sum()

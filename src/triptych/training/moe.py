@@ -73,7 +73,7 @@ class MoEModule(ClassifierModule):
 
     def rehearse(self, x: Tensor) -> None:
         """The panel's own losses too."""
-        _, decisions = self.network(x)
+        _, decisions = self.network(x, x.new_zeros(len(x), dtype=torch.long))
         self.mean_balance(decisions)
 
     def mean_balance(self, decisions: dict[str, Routing]) -> Tensor:

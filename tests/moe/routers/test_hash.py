@@ -1,6 +1,6 @@
 import torch
 
-from triptych.moe import HashTopK, StackedMLP, switch_loss
+from triptych.moe import HashTopK, ScrambledScores, StackedMLP, switch_loss
 from triptych.moe.layer import MoE
 
 
@@ -35,3 +35,18 @@ def test_two_layers_hash_differently():
     x = torch.randn(50, 4)
     first, second = HashTopK(4, 6, top_k=1)(x), HashTopK(4, 6, top_k=1)(x)
     assert not torch.equal(first.experts, second.experts)
+
+
+def test_scrambled_scores_are_even_and_unlike_for_like_tokens():
+    torch.manual_seed(0)
+    router = HashTopK(16, 8, top_k=1, scores=ScrambledScores)
+    x = torch.nn.functional.layer_norm(torch.randn(4000, 16), (16,))
+    experts = router(x).experts[:, 0]
+    # 500 a expert on average, with a standard deviation of sqrt(4000 * 1/8 * 7/8) = 21.
+    assert (torch.bincount(experts, minlength=8) - 500).abs().max() < 5 * 21
+    # Of near tokens 1 in 8 meets its neighbour by chance.
+    near = router(x + 0.01 * torch.randn(4000, 16)).experts[:, 0]
+    assert abs(float((near == experts).float().mean()) - 1 / 8) < 0.03
+    plain = HashTopK(16, 8, top_k=1)
+    same = plain(x).experts == plain(x + 0.01 * torch.randn(4000, 16)).experts
+    assert float(same.float().mean()) > 0.95

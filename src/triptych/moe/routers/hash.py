@@ -14,11 +14,12 @@ from triptych.moe.scores import FrozenScores, Scores
 
 @final
 class HashTopK(TopKRouter):
-    """The K largest of frozen random projections of the token, all gates 1 / K.
+    """The K largest of frozen random scores of the token, all gates 1 / K.
 
     Hash layers (Roller et al. 2021, arXiv 2106.04426) look a token's id up in a fixed random table;
     where tokens are vectors, a random projection is their hash: near vectors go to the same
-    experts. It is the control for every learned router. `probs` is 1 / K for the chosen experts.
+    experts. With `ScrambledScores` they go anywhere. Both are controls for every learned router.
+    `probs` is 1 / K for the chosen experts.
 
     Args:
         d_in: width D of a token.

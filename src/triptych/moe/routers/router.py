@@ -18,11 +18,17 @@ class Router(nn.Module, ABC):
     """Maps tokens to a `Routing`. What is random is random in training alone."""
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "T D"], valid: Bool[Tensor, " T"] | None = None) -> Routing:
+    def forward(
+        self,
+        x: Float[Tensor, "T D"],
+        valid: Bool[Tensor, " T"] | None = None,
+        family: Int[Tensor, " T"] | None = None,
+    ) -> Routing:
         """(T, D) -> the decision for each token.
 
         Args:
             valid: False for padding, whose routes count nowhere and whose gates are 0.
+            family: what is known of each token, for routers that go by it; others ignore it.
         """
 
     @property
@@ -87,7 +93,12 @@ class TopKRouter(Router, ABC):
         """The decision, as if all tokens were real; `valid` is for those who compare tokens."""
 
     @final
-    def forward(self, x: Float[Tensor, "T D"], valid: Bool[Tensor, " T"] | None = None) -> Routing:
+    def forward(
+        self,
+        x: Float[Tensor, "T D"],
+        valid: Bool[Tensor, " T"] | None = None,
+        family: Int[Tensor, " T"] | None = None,
+    ) -> Routing:
         """(T, D) -> the K experts of each token."""
         routing = self.decide(x, self.scores(x), valid)
         if valid is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from triptych.errors import InvalidSetting
@@ -40,7 +40,12 @@ class SoftRouter(Router):
         self.num_experts = num_experts
         self.scores = scores(d_in, num_experts)
 
-    def forward(self, x: Float[Tensor, "T D"], valid: Bool[Tensor, " T"] | None = None) -> Routing:
+    def forward(
+        self,
+        x: Float[Tensor, "T D"],
+        valid: Bool[Tensor, " T"] | None = None,
+        family: Int[Tensor, " T"] | None = None,
+    ) -> Routing:
         """(T, D) -> all experts of each token, the most probable first."""
         return soft_routing(self.scores(x), valid)
 

@@ -27,18 +27,20 @@ class BalancePressure(L.Callback):
             return
         devices = [pl_module.device] if pl_module.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            pressure = balance_pressure(pl_module, batch[0], batch[1])
+            pressure = balance_pressure(pl_module, *batch)
         pl_module.log(
             "train/moe/balance_pressure", pressure, on_step=False, on_epoch=True, sync_dist=True
         )
 
 
-def balance_pressure(module: MoEModule, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The ratio of the two gradients' norms for a batch (B, D) with classes (B).
+def balance_pressure(
+    module: MoEModule, x: torch.Tensor, y: torch.Tensor, family: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The ratio of the two gradients' norms for a batch (B, D) with classes (B), families (B).
 
     0 where the balance loss has no gradient, as without a loss or without a trained router.
     """
-    logits, decisions = module.network(x)
+    logits, decisions = module.network(x, family)
     layers = (m for m in module.network.modules() if isinstance(m, MoE))
     router = [p for layer in layers for p in layer.router.parameters() if p.requires_grad]
     balance = module.balance_coef * module.mean_balance(decisions)
