@@ -150,7 +150,7 @@ def test_a_plateau_schedule_watches_the_validation_loss() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+@pytest.mark.parametrize("schedule", ["cosine", "plateau", "warmup_cosine"])
 @pytest.mark.parametrize("panel", ["ffn", "sparse", "moe"])
 def test_a_resumed_run_ends_as_an_uninterrupted_one(
     panel: str, schedule: str, tmp_path: Path
@@ -159,21 +159,21 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
     if schedule == "plateau":
         overrides.append("scheduler.patience=0")
     meter = Meter()
-    whole, _, _ = fit(*overrides, max_epochs=4, callbacks=[meter])
-    early = [kept(tmp_path / "early"), Meter()]
-    fit(*overrides, max_epochs=2, callbacks=early, enable_checkpointing=True)
+    callbacks = [kept(tmp_path / "early"), meter]
+    whole, _, _ = fit(*overrides, max_epochs=4, callbacks=callbacks, enable_checkpointing=True)
     resumed, data = pair(*overrides)
     late = Meter()
     callbacks = [kept(tmp_path / "late"), late]
     runner = trainer(callbacks, max_epochs=4, enable_checkpointing=True)
-    runner.fit(resumed, data, ckpt_path=tmp_path / "early" / "at.ckpt")
+    runner.fit(resumed, data, ckpt_path=tmp_path / "early" / "at-epoch=1.ckpt")
     for name, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
     assert late.samples == meter.samples == 4 * 104
 
 
 def kept(folder: Path) -> ModelCheckpoint:
-    return ModelCheckpoint(folder, filename="at", save_on_train_epoch_end=True)
+    name = "at-{epoch}"
+    return ModelCheckpoint(folder, filename=name, save_top_k=-1, save_on_train_epoch_end=True)
 
 
 @pytest.mark.parametrize("panel", ["ffn", "sparse", "moe"])

@@ -1,6 +1,6 @@
 """The classifiers: a backbone around one of the panels."""
 
-from triptych.models.backbones import Classifier, Notebook, Residual
+from triptych.models.backbones import Classifier, Notebook, Residual, dense_stem, panel_stem
 from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
 from triptych.models.small_dense import SmallDensePanel
 from triptych.models.sparse_panels import Controlled, ControllerPanel, MonarchPanel
@@ -17,4 +17,6 @@ __all__ = [
     "Residual",
     "SmallDensePanel",
     "SparsePanel",
+    "dense_stem",
+    "panel_stem",
 ]

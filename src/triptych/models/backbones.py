@@ -1,6 +1,7 @@
 """Backbones: what surrounds a panel. Both return logits and the routing of each MoE layer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import final
 
 from torch import Tensor, nn
@@ -25,6 +26,17 @@ class Classifier(nn.Module, ABC):
         """
 
 
+def dense_stem(panel: Panel, d_in: int, width: int) -> nn.Module:
+    """The same dense stem for every panel."""
+    return nn.Linear(d_in, width)
+
+
+def panel_stem(panel: Panel, d_in: int, width: int) -> nn.Module:
+    """A stem of the panel's own kind: where many of the inputs may not matter, a sparse net can
+    leave them out only there."""
+    return panel.linear(d_in, width, "stem")
+
+
 @final
 class Residual(Classifier):
     """Stem, `depth` blocks `x + panel(norm(x))`, norm and head: only the panel differs.
@@ -35,13 +47,23 @@ class Residual(Classifier):
         classes: C.
         d_model: width D inside.
         depth: number of blocks.
+        stem: makes the map from the data's width to D.
     """
 
-    def __init__(self, panel: Panel, d_in: int, classes: int, *, d_model: int, depth: int) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        d_in: int,
+        classes: int,
+        *,
+        d_model: int,
+        depth: int,
+        stem: Callable[[Panel, int, int], nn.Module] = dense_stem,
+    ) -> None:
         super().__init__()
         if d_model < 1 or depth < 1:
             raise InvalidSetting(f"d_model and depth must be at least 1, got {d_model} and {depth}")
-        self.stem = nn.Linear(d_in, d_model)
+        self.stem = stem(panel, d_in, d_model)
         self.norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in range(depth))
         names = [f"block_{i}" for i in range(depth)]
         self.blocks = nn.ModuleDict({name: panel.block(d_model, name) for name in names})

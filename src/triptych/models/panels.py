@@ -29,6 +29,10 @@ class Panel(ABC):
     def net(self, d_in: int, classes: int) -> nn.Module:
         """A whole classifier, as the source study builds it."""
 
+    def linear(self, d_in: int, d_out: int, name: str) -> nn.Module:
+        """One linear map; dense where the panel has no kind of its own."""
+        return nn.Linear(d_in, d_out)
+
 
 @final
 class Unrouted(nn.Module):
@@ -119,6 +123,10 @@ class SparsePanel(Panel):
         shapes = {"0": (full, d_in), "1": (full, full), "2": (half, full)}
         layers = [*self._layers("net", shapes), nn.Linear(half, classes)]
         return Unrouted(MLP(layers, nn.ReLU, [self.dropout, self.dropout, 0.0]))
+
+    def linear(self, d_in: int, d_out: int, name: str) -> nn.Module:
+        """A sparse one."""
+        return self._layers(name, {"0": (d_out, d_in)})[0]
 
     def _layers(self, name: str, shapes: dict[str, tuple[int, int]]) -> list[nn.Module]:
         seeds = (derive(self.seed, "mask", f"{name}.{part}") for part in shapes)

@@ -5,6 +5,7 @@ from typing import final
 
 from torch import nn
 
+from triptych.errors import IncompatibleSettings
 from triptych.models.panels import DensePanel, Panel, check_width
 from triptych.sparse import live_weights
 
@@ -38,6 +39,17 @@ class SmallDensePanel(Panel):
         return self._dense(
             lambda hidden: d_in * hidden + hidden * hidden + hidden * (hidden // 2)
         ).net(d_in, classes)
+
+    def linear(self, d_in: int, d_out: int, name: str) -> nn.Module:
+        """None: with a stem of d_out units there is none of as few weights.
+
+        Raises:
+            IncompatibleSettings: always.
+        """
+        raise IncompatibleSettings(
+            "model=small_dense cannot have the weights of a sparse stem: take model=ffn with a"
+            " smaller model.backbone.build.d_model"
+        )
 
     def _dense(self, weights: Callable[[int], int]) -> DensePanel:
         """Of the width H whose number of weights is nearest to the sparse one's."""

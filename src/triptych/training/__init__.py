@@ -22,6 +22,7 @@ from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
 from triptych.training.unprofiled import Unprofiled
+from triptych.training.warmup_cosine import WarmupCosine
 from triptych.training.whole_checkpoints import WholeCheckpoints
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Termination",
     "Threshold",
     "Unprofiled",
+    "WarmupCosine",
     "WholeCheckpoints",
     "check_fully_sharded",
     "cluster_environment",

@@ -18,6 +18,7 @@ from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
+from triptych.training.warmup_cosine import WarmupCosine
 from triptych.types import Cost
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -33,7 +34,8 @@ class ClassifierModule(L.LightningModule, ABC):
     Args:
         network: the classifier.
         optimizer: makes the optimizer from the parameters.
-        scheduler: makes the learning rate schedule (stepped once per epoch) from the optimizer.
+        scheduler: makes the learning rate schedule from the optimizer; it is stepped once per
+            epoch, or once per step where it is a `WarmupCosine`.
         classes: names, C of them.
         families: names of the groups that accuracy is also given for.
         seed: of the run; dropout is seeded anew each epoch from it, so that a resumed run draws
@@ -117,9 +119,13 @@ class ClassifierModule(L.LightningModule, ABC):
         """The given recipes; a plateau schedule watches `val/loss`."""
         optimizer = self.make_optimizer(self.parameters())
         schedule = self.make_scheduler(optimizer)
+        by_step = isinstance(schedule, WarmupCosine)
+        if by_step:
+            schedule.plan(int(self.trainer.estimated_stepping_batches))
+        interval = "step" if by_step else "epoch"
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss", "interval": "epoch"},
+            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss", "interval": interval},
         }
 
     def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
@@ -161,11 +167,13 @@ class ClassifierModule(L.LightningModule, ABC):
         return step_flops(self.cost()).times(self.samples_in_epoch)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Nothing here: `on_train_epoch_end` steps the schedule.
+        """After a step that of a schedule by steps; `on_train_epoch_end` steps the others.
 
         Lightning steps a plateau schedule only after checkpoints are written, so a resumed run
         would miss one step.
         """
+        if isinstance(scheduler, WarmupCosine):
+            scheduler.step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the validation means."""
@@ -230,7 +238,7 @@ class ClassifierModule(L.LightningModule, ABC):
         schedule = self.lr_schedulers()
         if isinstance(schedule, ReduceLROnPlateau):
             schedule.step(float(self.trainer.callback_metrics["val/loss"]))
-        elif isinstance(schedule, LRScheduler):
+        elif isinstance(schedule, LRScheduler) and not isinstance(schedule, WarmupCosine):
             schedule.step()
 
     def _refuse_nan(self, since: int) -> None:
