@@ -4,6 +4,7 @@ from triptych.sweep.again import Earlier, earlier, retyped
 from triptych.sweep.callback import ENTRY, SweepCallback
 from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
+from triptych.sweep.stages import run_study
 
 __all__ = [
     "ENTRY",
@@ -13,5 +14,6 @@ __all__ = [
     "earlier",
     "finish",
     "retyped",
+    "run_study",
     "title",
 ]
