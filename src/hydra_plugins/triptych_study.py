@@ -39,7 +39,8 @@ class StudySweeper(Sweeper):
         """
         from triptych.sweep import run_study  # Hydra imports this file for every command
 
-        assert self.config is not None and self.launcher is not None, "Hydra calls setup first"
+        assert self.config is not None, "Hydra calls setup first"
+        assert self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
         return run_study(
             self.study, arguments, folder, self.launcher.launch, self.validate_batch_is_legal
