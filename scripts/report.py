@@ -11,16 +11,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Only here: `--help` should not wait for pandas and scipy.
     from triptych.errors import InvalidSetting
+    from triptych import study
     from triptych.report import build_report, print_report
+    from triptych.report.study import build_study_report, print_study_report
 
     first: Path = options.paths[0]
     out: Path = options.out or (first.parent if first.is_file() else first) / "report"
     try:
-        report = build_report(options.paths, out)
+        if len(options.paths) == 1 and study.read(first) is not None:
+            print_study_report(build_study_report(first, out))
+        else:
+            print_report(build_report(options.paths, out))
     except (InvalidSetting, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print_report(report)
     return 0
 
 

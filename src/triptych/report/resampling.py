@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def wilcoxon(differences: Sequence[float]) -> float:
     found = [d for d in differences if d != 0]
     if not found:
         return 1.0 if len(differences) else NAN
-    p: float = stats.wilcoxon(found)[1]
+    p: Any = stats.wilcoxon(found)[1]
     return float(p)
 
 

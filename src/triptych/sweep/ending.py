@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from triptych import result as results
+from triptych import study
 from triptych.sweep.note import read_note
 
 
@@ -19,9 +20,13 @@ def finish(folder: Path) -> int:
         return note.jobs
     # Only here: a typing error should not wait for pandas and matplotlib.
     from triptych.report import build_report, print_report, read_records
+    from triptych.report.study import build_study_report, print_study_report
     from triptych.sweep.ledger import write_ledger
 
-    print_report(build_report([folder], Path(note.report)))
+    if study.read(folder) is None:
+        print_report(build_report([folder], Path(note.report)))
+    else:
+        print_study_report(build_study_report(folder, Path(note.report)))
     runs, unreadable = read_records([folder])
     write_ledger(folder, runs, unreadable)
     states = Counter(result.status for _, result in runs)

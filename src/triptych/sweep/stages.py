@@ -37,9 +37,12 @@ def run_study(
     Raises:
         Stopped: for a study that says nothing that can be run.
     """
+    from triptych.report.study import check_claims  # brings pandas and matplotlib
+
     try:
         study = from_config(node)
         check(study, arguments)
+        check_claims(study)
     except InvalidSetting as error:
         raise Stopped(str(error)) from error
     first = [Trial(0, "comparison", *pair, study.rates[0], study.seeds[0]) for pair in study.pairs]
