@@ -10,8 +10,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds and prints the report; 2 with one line on stderr for what a user can get wrong."""
     options = _parser().parse_args(arguments)
     # Only here: `--help` should not wait for pandas and scipy.
-    from triptych.errors import InvalidSetting
     from triptych import study
+    from triptych.errors import InvalidSetting
     from triptych.report import build_report, print_report
     from triptych.report.study import build_study_report, print_study_report
 
