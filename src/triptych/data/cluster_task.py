@@ -16,7 +16,6 @@ from triptych.data.teacher import Teachers, flipped
 
 NO_NOISE = 1e-6
 """Stands for a noise of 0 where it divides: far below any distance between two centres."""
-CEILING_SAMPLES = 40_000
 DECIDING, JUDGING = 127, 16
 """Guesses for each of them."""
 ROWS_AT_ONCE = 2_000
@@ -72,20 +71,20 @@ class ClusterTask:
         z.mul_((variance / (1 + variance)) ** 0.5).add_(shrunk[:, None])
         return self.teachers.above(z.flatten(0, 1), cluster.flatten()).view(len(x), draws)
 
-    def ceiling(self, generator: Generator) -> Ceiling:
-        """The accuracy, on fresh samples, of one who knows the task and takes the likelier class.
+    def ceiling(self, n: int, generator: Generator) -> Ceiling:
+        """The accuracy, on n fresh samples, of one who knows the task and takes the likelier class.
 
         It decides by the majority of some guesses and is held against others, so the estimate is
         from below: it loses where a class is hardly likelier than the other, and little there.
         """
-        x = self.draw(CEILING_SAMPLES, generator).x
+        x = self.draw(n, generator).x
         shares = []
         for rows in x.split(ROWS_AT_ONCE):
             guesses = self.guesses(rows, DECIDING + JUDGING, generator)
             decided = guesses[:, :DECIDING].double().mean(1) > 0.5
             shares.append((guesses[:, DECIDING:] == decided[:, None]).double().mean(1))
         right = torch.cat(shares) * (1 - 2 * self.label_noise) + self.label_noise
-        return Ceiling(float(right.mean()), float(right.std()) / len(x) ** 0.5)
+        return Ceiling(float(right.mean()), float(right.std()) / n**0.5)
 
 
 def draw_axes(

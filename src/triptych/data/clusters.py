@@ -16,6 +16,8 @@ from triptych.data.signals import Samples
 from triptych.data.teacher import draw_teachers, require_label_noise
 from triptych.seeds import derive
 
+CEILING_SAMPLES = 20_000
+
 
 @final
 class ClustersData(ClassificationData):
@@ -111,7 +113,9 @@ class ClustersData(ClassificationData):
         Estimated from the known process. With one unit and centres apart the error without label
         noise is `arctan(noise) / pi`, 1.6 % at the default.
         """
-        return self.task.ceiling(Generator().manual_seed(derive(self.seed, "ceiling")))
+        return self.task.ceiling(
+            CEILING_SAMPLES, Generator().manual_seed(derive(self.seed, "ceiling"))
+        )
 
     def _draw(self, n: int, generator: Generator) -> Samples:
         samples = self.task.draw(n, generator)

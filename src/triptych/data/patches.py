@@ -66,8 +66,8 @@ class PatchesData(ClassificationData):
         require(d_patch >= 2 * num_clusters, "d_patch", d_patch, room)
         self._ranges = {"alpha": alpha, "beta": beta, "gamma": gamma}
         for key, value in self._ranges.items():
-            ordered = len(value) == 2 and 0 < value[0] <= value[1] < float("inf")
-            require(ordered, key, list(value), "two finite numbers above 0, the lower one first")
+            wanted = "two finite numbers above 0, the lower one first"
+            require(_is_range(value), key, value, wanted)
         require_noise("sigma", sigma)
         self._sizes = {"train": n_train, "val": n_val, "test": n_test}
         require_sizes(self._sizes, num_clusters, "one for each cluster")
@@ -102,3 +102,11 @@ class PatchesData(ClassificationData):
     def ceiling(self) -> Ceiling:
         """Exactly 1: noise has a patch of its own, so c_k names the cluster and v_k gives y."""
         return Ceiling(1.0, 0.0)
+
+
+def _is_range(value: object) -> bool:
+    match value:
+        case [int() | float() as low, int() | float() as high]:
+            return 0 < low <= high < float("inf")
+        case _:
+            return False
