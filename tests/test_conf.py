@@ -74,6 +74,7 @@ def bind(node: dict[str, Any]) -> None:
 def test_the_tree_is_found() -> None:
     assert "train" in PRIMARIES
     assert ("data=multimodal",) in CHOICES
+    assert ("data=clusters", "data/cluster_labels=shuffled") in CHOICES
     assert ("model=moe", "model/router=topk") in CHOICES
     assert {c[0] for c in CHOICES if c[-1].startswith("model/backbone=")} >= {
         "model=ffn",

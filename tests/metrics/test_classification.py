@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from triptych.metrics import LossAccuracy
+from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.metrics.classification import CALIBRATION_BINS
 
 from .batches import CLASSES, FAMILIES, answers, classification
@@ -29,6 +29,14 @@ def test_quality_is_that_of_scikit_learn(samples, seed):
         right = (guess == y)[family == g]
         value = scalars[f"acc/family/family {g}"]
         assert math.isnan(value) if len(right) == 0 else value == right.double().mean()
+
+
+def test_a_single_family_has_the_accuracy_of_all():
+    metrics = ClassificationMetrics(2, ["all"])
+    y, family = torch.tensor([0, 1, 1, 1]), torch.zeros(4, dtype=torch.long)
+    logits = F.one_hot(torch.tensor([0, 1, 1, 0]), 2).float()
+    metrics.update(logits, y, family, F.cross_entropy(logits, y, reduction="sum"))
+    assert metrics.scalars()["acc/family/all"] == metrics.scalars()["acc"] == 0.75
 
 
 @given(st.integers(1, 200), st.integers(0, 99), st.sampled_from([1.0, 4.0, 60.0]))

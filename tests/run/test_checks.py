@@ -44,6 +44,10 @@ def test_the_defaults_pass(config: dict[str, Any], capsys: pytest.CaptureFixture
         ("model", "lr", "fast"),
         ("model", "clip", 0),
         ("model", "top_k", None),
+        ("data", "num_clusters", 2.5),
+        ("data", "relevant", True),
+        ("data", "rho", "far"),
+        ("data", "label_noise", None),
     ],
 )
 def test_a_number_that_no_run_can_have_is_named_with_its_key(

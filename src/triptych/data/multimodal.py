@@ -6,12 +6,13 @@ from typing import final
 
 from torch import Generator
 
+from triptych.data.draws import draw_splits
 from triptych.data.families import FAMILIES, Family
 from triptych.data.module import ClassificationData, Splits
+from triptych.data.ranges import require_noise, require_sizes
 from triptych.data.scaling import Scaling, Standardize
 from triptych.data.signals import Samples, make_signals
 from triptych.errors import InvalidSetting
-from triptych.seeds import derive
 
 SHORTEST = 8
 FAMILY_NAMES = ("sinusoid", "cubic", "steps", "exponential")
@@ -58,13 +59,8 @@ class MultimodalData(ClassificationData):
         self._noise = noise
         self._scaling = scaling or Standardize()
         _check_families(self._families, seq_len)
-        for split, n in self._sizes.items():
-            if n < len(families):
-                raise InvalidSetting(
-                    f"data.n_{split}={n} must be at least {len(families)}, one for each family"
-                )
-        if not 0 <= noise < float("inf"):
-            raise InvalidSetting(f"data.noise={noise} must be a finite number, 0 or more")
+        require_sizes(self._sizes, len(families), "one for each family")
+        require_noise("noise", noise)
 
     @property
     def in_dim(self) -> int:
@@ -83,12 +79,9 @@ class MultimodalData(ClassificationData):
 
     def generate(self) -> Splits:
         """Three independent draws, scaled by what the first of them says."""
-        raw = {split: self._draw(split, n) for split, n in self._sizes.items()}
-        scale = self._scaling.fit(raw["train"].x)
-        return Splits(**{name: part._replace(x=scale(part.x)) for name, part in raw.items()})
+        return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
 
-    def _draw(self, split: str, n: int) -> Samples:
-        generator = Generator().manual_seed(derive(self.seed, "data", split))
+    def _draw(self, n: int, generator: Generator) -> Samples:
         return make_signals(n, self._families, self._seq_len, self._noise, generator)
 
 

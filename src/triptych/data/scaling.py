@@ -42,6 +42,20 @@ class Standardize(Scaling):
 
 
 @final
+class CommonScale(Scaling):
+    """Mean 0 of every feature, and variance 1 over all of them together.
+
+    Angles and relative lengths stay: for data in which directions mean something.
+    """
+
+    def fit(self, x: Float[Tensor, "n D"]) -> Affine:
+        """Means, and the root of the mean variance; 1 if all features are constant."""
+        variance, mean = torch.var_mean(x.double(), dim=0, correction=0)
+        scale = variance.mean().sqrt() if variance.any() else variance.new_ones(())
+        return Affine(mean.to(x.dtype), scale.to(x.dtype).expand(x.shape[1]))
+
+
+@final
 class Unscaled(Scaling):
     """Leaves the features as they are."""
 

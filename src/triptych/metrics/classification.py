@@ -57,9 +57,9 @@ class GroupedAccuracy(Metric):
         self.count += torch.bincount(family, minlength=len(self.count))
         self.correct += torch.bincount(family[right], minlength=len(self.count))
 
-    def compute(self) -> Tensor:
-        """(G)."""
-        return self.correct.double() / self.count
+    def compute(self) -> list[float]:
+        """(G), as a list: torchmetrics unpacks a tensor of one number."""
+        return (self.correct.double() / self.count).tolist()
 
 
 @final
@@ -137,7 +137,7 @@ class ClassificationMetrics(nn.Module):
     def scalars(self) -> dict[str, float]:
         """loss, acc, f1, ece and acc/family/<name>."""
         f1, ece = float(self.f1.compute()), calibration_error(self.reliability.compute())
-        by_family = self.by_family.compute().tolist()
+        by_family = self.by_family.compute()
         return (
             self.mean.compute()
             | {"f1": f1, "ece": ece}

@@ -19,9 +19,14 @@ PANELS = ("ffn", "sparse", "moe")
 MEASURED = ("val/", "train/")
 WHOLE = {
     "model": ("top_k", "num_experts", "d_hidden", "block", "blocks", "rank"),
-    "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
+    "data": (
+        *("n_train", "n_val", "n_test", "batch_size", "seq_len"),
+        *("num_clusters", "teacher_units", "d_content", "d_in", "relevant", "d_patch"),
+    ),
 }
 """Settings that count something."""
+LEVELS = ("noise", "label_noise", "rho", "sigma")
+"""Settings of data that measure something."""
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -78,9 +83,10 @@ def _check_whole(config: Mapping[str, Any]) -> None:
             value = config[group].get(key, 1)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise InvalidSetting(f"{group}.{key}={value} must be a whole number")
-    noise = config["data"].get("noise", 0.0)
-    if not isinstance(noise, int | float):
-        raise InvalidSetting(f"data.noise={noise} must be a number")
+    for key in LEVELS:
+        value = config["data"].get(key, 0.0)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise InvalidSetting(f"data.{key}={value} must be a number")
 
 
 def _check_knobs(model: Mapping[str, Any]) -> None:

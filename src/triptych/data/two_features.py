@@ -1,0 +1,113 @@
+"""Two features, four rules: data whose decision boundary can be drawn."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from triptych.data.ceiling import Ceiling
+from triptych.data.draws import draw_splits, task_stream
+from triptych.data.module import ClassificationData, Splits
+from triptych.data.ranges import require_sizes
+from triptych.data.scaling import Scaling, Unscaled
+from triptych.data.signals import Samples
+from triptych.data.teacher import flipped, require_label_noise
+
+QUADRANTS = ("lower_left", "upper_left", "lower_right", "upper_right")
+
+
+@final
+@dataclass(frozen=True)
+class QuadrantTask:
+    """x uniform on [-1, 1]^2; each quadrant is halved by a line through its middle.
+
+    Attributes:
+        normals: of the lines, pointing to class 1; unit rows, in the order of `QUADRANTS`.
+    """
+
+    normals: Float[Tensor, "4 2"]
+    label_noise: float
+
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """n samples; the family of each is its quadrant."""
+        x = torch.empty(n, 2).uniform_(-1, 1, generator=generator)
+        right, upper = (x > 0).long().unbind(1)
+        quadrant = 2 * right + upper
+        return Samples(x, flipped(self.above(x), self.label_noise, generator), quadrant)
+
+    def above(self, x: Float[Tensor, "n 2"]) -> Tensor:
+        """The label without noise, (n) bool."""
+        side = (x > 0).long()
+        quadrant = 2 * side[:, 0] + side[:, 1]
+        return ((x - (side - 0.5)) * self.normals[quadrant]).sum(1) > 0
+
+
+@final
+class TwoFeaturesData(ClassificationData):
+    """A square whose four quadrants have a linear rule each, for pictures of decision boundaries.
+
+    One stream of the seed draws the task (the slopes of the four lines), one each split: a new seed
+    is a new task, and the three splits are independent samples of it.
+
+    Args:
+        seed: the seed of the run.
+        label_noise: probability that a label is wrong, in every split.
+        n_train: training samples.
+        n_val: validation samples.
+        n_test: test samples.
+        batch_size: samples per optimizer step over all processes.
+        scaling: what to fit on the training features; they are on [-1, 1] as they are.
+
+    Raises:
+        InvalidSetting: for any of these out of range; the message names the key.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        label_noise: float = 0.0,
+        n_train: int = 2_000,
+        n_val: int = 2_000,
+        n_test: int = 10_000,
+        batch_size: int = 128,
+        scaling: Scaling | None = None,
+    ) -> None:
+        super().__init__(seed, batch_size)
+        require_label_noise(label_noise)
+        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
+        require_sizes(self._sizes, len(QUADRANTS), "one for each quadrant")
+        self._label_noise = label_noise
+        self._scaling = scaling or Unscaled()
+
+    @property
+    def in_dim(self) -> int:
+        """2."""
+        return 2
+
+    @property
+    def classes(self) -> list[str]:
+        """On which side of the quadrant's line."""
+        return ["behind", "ahead"]
+
+    @property
+    def families(self) -> list[str]:
+        """The quadrants."""
+        return list(QUADRANTS)
+
+    @cached_property
+    def task(self) -> QuadrantTask:
+        """What all splits share; features are not scaled there."""
+        angle = torch.rand(len(QUADRANTS), generator=task_stream(self.seed)) * 2 * math.pi
+        return QuadrantTask(torch.stack([angle.cos(), angle.sin()], dim=1), self._label_noise)
+
+    def generate(self) -> Splits:
+        """Three independent draws, scaled by what the first of them says."""
+        return draw_splits(self.seed, self._sizes, self.task.draw, self._scaling)
+
+    def ceiling(self) -> Ceiling:
+        """Exactly `1 - label_noise`: the features determine the rest."""
+        return Ceiling(1 - self._label_noise, 0.0)
