@@ -1,7 +1,10 @@
-"""Adds up what layers declare: parameters, active parameters, FLOPs of a sample and of training.
-And what training costs on many devices, by formulas: memory, and the bytes that are sent."""
+"""Adds up what layers declare: parameters, active parameters, FLOPs of a sample and of training;
+finds the width that meets a budget. And what training costs on many devices, by formulas: memory,
+and the bytes that are sent."""
 
+from triptych.cost.budget import ActiveFlops, Budget, Samples, TotalParameters, WholeTraining
 from triptych.cost.declared import declared_cost
+from triptych.cost.forecast import Forecast
 from triptych.cost.held import (
     Held,
     blocks_block,
@@ -29,6 +32,7 @@ from triptych.cost.scaling import (
     moe_activations,
     one_device,
 )
+from triptych.cost.search import crossing, nearest
 from triptych.cost.training import (
     Flops,
     TrainingFlops,
@@ -41,15 +45,22 @@ __all__ = [
     "AUTOCAST",
     "MIXED",
     "SINGLE",
+    "ActiveFlops",
+    "Budget",
     "Flops",
+    "Forecast",
     "Held",
     "PerDevice",
     "Precision",
+    "Samples",
+    "TotalParameters",
     "TrainingFlops",
+    "WholeTraining",
     "all_gather",
     "all_reduce",
     "blocks_block",
     "counts",
+    "crossing",
     "csr_block",
     "ddp",
     "declared_cost",
@@ -63,6 +74,7 @@ __all__ = [
     "moe_activations",
     "moe_block",
     "narrow_block",
+    "nearest",
     "one_device",
     "probed_step_flops",
     "sparse_step_flops",

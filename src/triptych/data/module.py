@@ -77,6 +77,12 @@ class ClassificationData(LightningDataModule, ABC):
             self._splits = self.generate()
         return self._splits
 
+    def training_batches(self, world: int) -> list[int]:
+        """Samples of each batch of an epoch, over all of `world` processes. Generates the data."""
+        order = Sequential(len(self.splits.train.y))
+        shares = GlobalBatches(order, self.batch_size, 0, world).sizes
+        return [world * share for share in shares]
+
     def check_batch(self, world: int) -> None:
         """Refuses a batch that `world` processes cannot share equally."""
         if self.batch_size % world:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from triptych.cost import Flops, declared_cost, step_flops
+from triptych.cost import Flops, Forecast, declared_cost, step_flops
 from triptych.errors import TrainingDiverged
 from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
@@ -54,13 +54,11 @@ class ClassifierModule(L.LightningModule, ABC):
     ) -> None:
         super().__init__()
         self.network = network
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.classes, self.families, self.seed = list(classes), list(families), seed
         self.train_mean, self.val_mean = LossAccuracy(), LossAccuracy()
         self.test_quality = ClassificationMetrics(len(self.classes), self.families)
-        self._losses: list[Tensor] = []
-        self._right: list[Tensor] = []
+        self._losses, self._right = list[Tensor](), list[Tensor]()
         self._sizes: list[int] = []
         self._first_step = 0
         self._tables: dict[str, Any] = {}
@@ -95,6 +93,10 @@ class ClassifierModule(L.LightningModule, ABC):
     @abstractmethod
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""
+
+    def forecast(self) -> Forecast:
+        """What net and training will cost, before the first step."""
+        return Forecast(self.network)
 
     @property
     def settled(self) -> bool:

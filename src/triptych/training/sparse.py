@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from triptych.cost import Flops
+from triptych.cost import Flops, Forecast
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
@@ -175,6 +175,10 @@ class SparseModule(ClassifierModule):
     def cost(self) -> Cost:
         """The non-zeros and the dense rest, for every sample."""
         return self.total_cost({})
+
+    def forecast(self) -> Forecast:
+        """With the masks that start and rule will choose."""
+        return Forecast(self.network, self.rule, self.start)
 
     @property
     def settled(self) -> bool:

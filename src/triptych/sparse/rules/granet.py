@@ -55,6 +55,10 @@ class GraNet(Gradual):
             for layer, mask in zip(layers, kept, strict=True)
         ]
 
+    def weights_left(self, places: Sequence[int], weights: Sequence[int], progress: float) -> int:
+        """Of the whole net what the schedule leaves."""
+        return min(live_weights(sum(places), self.sparsity(progress)), sum(weights))
+
 
 def _largest_of_all(layers: Sequence[View], sparsity: float) -> list[Bool[Tensor, "_ _"]]:
     score = torch.cat([layer.weight.abs().flatten() for layer in layers])

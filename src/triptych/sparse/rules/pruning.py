@@ -22,6 +22,12 @@ class Pruning(Gradual):
         sparsity = self.sparsity(progress)
         return [_smaller(layer, sparsity) for layer in layers]
 
+    def weights_left(self, places: Sequence[int], weights: Sequence[int], progress: float) -> int:
+        """Of each layer what the schedule leaves."""
+        sparsity = self.sparsity(progress)
+        pairs = zip(places, weights, strict=True)
+        return sum(min(live_weights(size, sparsity), first) for size, first in pairs)
+
 
 def _smaller(layer: View, sparsity: float) -> Bool[Tensor, "O D"]:
     left = min(live_weights(layer.mask.numel(), sparsity), int(layer.mask.sum()))

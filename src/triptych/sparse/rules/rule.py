@@ -53,6 +53,16 @@ class Rule(ABC):
     def progress(self, step: int, steps: int) -> float:
         """The share of the time of change that is over."""
 
+    def weights_left(self, places: Sequence[int], weights: Sequence[int], progress: float) -> int:
+        """How many weights all layers together have after an update; here as many as before.
+
+        Args:
+            places: of each layer, those with a weight and those without.
+            weights: that each layer had at the first step.
+            progress: as `update` gets it.
+        """
+        return sum(weights)
+
     def settled(self, step: int, steps: int) -> bool:
         """Whether the net has its final number of weights after `step` optimizer steps."""
         return True
