@@ -22,7 +22,7 @@ from triptych.report.chart import (
     Rule,
     Upright,
 )
-from triptych.report.matplotlib_chart import save_png
+from triptych.report.matplotlib_chart import named_ticks, save_png
 from triptych.report.palette import Style
 from triptych.report.plotly_chart import plotly_pane
 
@@ -127,3 +127,9 @@ def test_dollars_in_names_are_no_formula(tmp_path):
 def test_no_name_can_end_the_script_element_that_holds_a_plot():
     line = Line("</script><b>", STYLE, (0, 1), (0, 1))
     assert "<" not in (plotly_pane(Pane("<!--", NUMBERS, NUMBERS, (line,))).to_json() or "<")
+
+
+def test_of_many_rows_of_a_heatmap_as_many_are_named_as_have_room():
+    assert named_ticks(["a", "$b"]) == ([0, 1], ["a", r"\$b"])
+    places, names = named_ticks([f"cluster_{k}" for k in range(64)])
+    assert (places, names) == (list(range(0, 64, 4)), [f"cluster_{k}" for k in range(0, 64, 4)])

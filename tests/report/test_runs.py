@@ -77,6 +77,15 @@ def test_several_rows_of_one_epoch_are_merged(write_run, fake, tmp_path):
     }
 
 
+def test_a_curve_may_have_hundreds_of_columns(write_run, fake, tmp_path):
+    """Each family has an accuracy of its own."""
+    folder = write_run(fake("moe", 0, 0.7))
+    names = [f"test/acc/family/cluster_{k}" for k in range(200)]
+    lines = [["epoch", *names], ["0"] + [""] * 200, ["0"] + ["0.5"] * 200]
+    (folder / "metrics.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    assert load_runs([tmp_path]).finished[0].curve.loc[0, names].tolist() == [0.5] * 200
+
+
 @pytest.mark.parametrize("text", ["", "step,loss\n1,2\n"])
 def test_a_curve_without_epochs_is_empty(write_run, fake, tmp_path, text):
     folder = write_run(fake("ffn", 0, 0.7))

@@ -1,6 +1,7 @@
 """Draws a chart with matplotlib and saves it as PNG: no browser, no display, no global state."""
 
 import math
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 
@@ -39,6 +40,7 @@ _SYMBOLS = {
     "cross": "P",
 }
 _FEW = 30
+_TICKS = 20
 
 
 def save_png(chart: Chart, folder: Path) -> Path:
@@ -184,6 +186,12 @@ def _draw_bars(mark: Bars, axes: Axes, place: int, number: int) -> None:
     axes.bar(left, mark.y, width * 0.94, color=list(mark.colours), yerr=error, **look)
 
 
+def named_ticks(names: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Places and names of the ticks: all, or every second, third ... where they would overlap."""
+    places = list(range(0, len(names), math.ceil(len(names) / _TICKS) or 1))
+    return places, [_plain(names[place]) for place in places]
+
+
 @_draw.register
 def _(mark: Heat, axes: Axes) -> None:
     values = np.array(mark.values, dtype=float)
@@ -194,12 +202,9 @@ def _(mark: Heat, axes: Axes) -> None:
         vmax=mark.highest,
         aspect="auto",
     )
-    axes.set_xticks(
-        range(len(mark.x)),
-        [_plain(name) for name in mark.x],
-        rotation=30 if sum(map(len, mark.x)) > 44 else 0,
-    )
-    axes.set_yticks(range(len(mark.y)), [_plain(name) for name in mark.y])
+    places, names = named_ticks(mark.x)
+    axes.set_xticks(places, names, rotation=30 if sum(map(len, names)) > 44 else 0)
+    axes.set_yticks(*named_ticks(mark.y))
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, shrink=0.9)
     for place, text in np.ndenumerate(np.array(mark.texts, dtype=object)):

@@ -150,7 +150,7 @@ def _read_curve(folder: Path) -> pd.DataFrame:
     file = folder / CURVES
     if not file.is_file() or not file.read_text(encoding="utf-8").strip():
         return pd.DataFrame()
-    table = pd.read_csv(file)
+    table = pd.read_csv(file).copy()  # in one piece: pandas warns of hundreds of loose columns
     if "epoch" not in table.columns:
         return pd.DataFrame()
     return table.groupby("epoch", as_index=False).last()

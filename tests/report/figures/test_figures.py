@@ -183,6 +183,14 @@ def test_heatmaps_show_one_named_run_with_rows_that_sum_to_one(write_run, fake, 
     assert "from moe, seed 1 (moe-s1)" in marked(chart).caption
 
 
+@pytest.mark.parametrize(("families", "text"), [(16, "0.25"), (17, "")])
+def test_cells_have_numbers_where_there_is_room(write_run, fake, load_from, families, text):
+    tables = routing([1, 3], topk_by_family=[[1, 3]] * families, prob_by_family=[[1, 1]] * families)
+    write_run(fake("moe", 0, 0.9, tables=tables))
+    found = load_from()
+    assert marks(specialisation(found, styles(found)), Heat)[0].texts[0][0] == text
+
+
 def test_router_confidence_is_a_share_of_samples_with_the_even_choice_marked(
     write_run, fake, load_from
 ):

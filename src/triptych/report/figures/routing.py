@@ -11,7 +11,7 @@ from triptych.report.figures.provenance import source
 from triptych.report.palette import Style
 from triptych.report.runs import Run, Runs
 
-# Above this many experts the cells of a heatmap are too small for numbers.
+# Above this many experts or families the cells of a heatmap are too small for numbers.
 _READABLE = 16
 
 
@@ -127,7 +127,8 @@ def _by_row(counts: Sequence[Sequence[float]]) -> np.ndarray:
 def _heat(shares: np.ndarray, families: Sequence[str]) -> Heat:
     rows, experts = shares.shape
     names = families if len(families) == rows else [f"family {row}" for row in range(rows)]
-    texts = [[f"{v:.2f}" if experts <= _READABLE else "" for v in row] for row in shares]
+    readable = max(rows, experts) <= _READABLE
+    texts = [[f"{v:.2f}" if readable else "" for v in row] for row in shares]
     columns = [str(expert) for expert in range(experts)]
     return Heat(columns, names, shares.tolist(), texts, 1.0)
 
