@@ -34,6 +34,6 @@ def test_no_other_width_of_a_whole_net_is_nearer(d_hidden, experts, d_in, classe
 
 
 def test_what_no_net_can_be_is_refused_at_once() -> None:
-    for settings, message in (((0, 2, 0.0), "d_hidden"), ((4, 0, 0.0), "num_experts")):
+    for sizes, message in (((0, 2, 0.0), "d_hidden"), ((4, 0, 0.0), "num_experts")):
         with pytest.raises(InvalidSetting, match=message):
-            BigDensePanel(*settings)
+            BigDensePanel(*sizes)
