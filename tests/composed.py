@@ -5,11 +5,21 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from triptych.config import register
 
 CONF = Path(__file__).parents[1] / "conf"
+
+
+def unresolved(*overrides: str) -> DictConfig:
+    """The configuration of a run with its references, as train.py gets it; without callbacks and
+    loggers, which refer to the folder of a run."""
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", list(overrides))
+    config.callbacks, config.logger = {}, {}
+    return config
 
 
 def composed(*overrides: str, primary: str = "train") -> dict[str, Any]:

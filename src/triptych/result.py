@@ -26,6 +26,9 @@ class Result:
         name: panel and seed, as in `moe-s0`.
         panel: `ffn`, `sparse` or `moe`.
         overrides: what was typed for this run, as Hydra overrides.
+        match: of a run whose width was searched: `kind` and `unit` of what is equal, `d_hidden`
+            (found, as in `config`), `reference` (width of the dense net), `budget` (cost of that),
+            `reached` (cost of this net) and the `mismatch`, a share.
         config_hash: equal for runs that compute the same thing (folders and loggers left out).
         id: of this run and no other, also for trackers; kept when it goes on in its folder.
         metrics: `best` (validation, at the chosen checkpoint), `final` (last epoch) and `test`.
@@ -44,6 +47,7 @@ class Result:
     overrides: list[str] = field(default_factory=list)
     command: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    match: dict[str, Any] = field(default_factory=dict)
     config_hash: str = ""
     id: str = ""
     git: dict[str, Any] = field(default_factory=dict)

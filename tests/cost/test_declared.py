@@ -1,32 +1,56 @@
+from pathlib import Path
+
 import pytest
 import torch
+from hydra.errors import ConfigCompositionException
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from triptych.cost import declared_cost
+from triptych.cost import declared_cost, step_flops
 from triptych.models import Classifier
 from triptych.moe import MoE
 from triptych.sparse import SparseLinear
 from triptych.types import Cost
 
-from ..built import MODELS, network, signals
+from ..built import BACKBONES, MODELS, network, signals
+from ..composed import CONF
 from ..routers import ROUTERS, choice
 
 SAMPLES = 256
 
 
-@pytest.mark.parametrize("model", [*MODELS.values(), *map(choice, ROUTERS)], ids=" ".join)
+RECIPES = [(f"model={path.stem}",) for path in sorted(Path(CONF, "model").glob("*.yaml"))]
+EVERY = [*dict.fromkeys([*MODELS.values(), *RECIPES, *map(choice, ROUTERS)])]
+
+
+@pytest.mark.parametrize("model", EVERY, ids=" ".join)
 def test_declared_flops_are_those_that_torch_counts_in_training(model: tuple[str, ...]) -> None:
-    plain = ("model/dispatch=loop",) if "moe" in model[0] else ()  # torch sees into no operator
-    net = network(*model, *plain)
+    net = plain(*model)
     counted, shares = per_sample(net)
     assert declared_cost(net, shares).flops_executed == pytest.approx(counted)
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_training_step_of_a_dense_net_takes_three_forward_passes(backbone: str) -> None:
+    """With the gradient of the data, which nobody asks for and the convention counts."""
+    net = network("model=ffn", f"model/backbone={backbone}")
+    with FlopCounterMode(display=False) as counter:
+        net(signals(SAMPLES).requires_grad_())[0].sum().backward()
+    counted = counter.get_total_flops() / SAMPLES
+    assert step_flops(declared_cost(net)).needed == pytest.approx(counted)
+
+
+def plain(*model: str) -> Classifier:
+    """With a dispatch that torch sees into, if it has one."""
+    try:
+        return network(*model, "model/dispatch=loop")
+    except ConfigCompositionException:
+        return network(*model)
+
+
 @pytest.mark.parametrize("model", MODELS.values(), ids=" ".join)
 def test_evaluation_executes_no_more_and_with_a_controller_only_what_is_needed(model) -> None:
-    plain = ("model/dispatch=loop",) if "moe" in model[0] else ()
-    net = network(*model, *plain).eval()
+    net = plain(*model).eval()
     counted, shares = per_sample(net)
     cost = declared_cost(net, shares)
     wanted = cost.flops if "controller" in model[0] else cost.flops_executed
@@ -37,7 +61,7 @@ def per_sample(net: Classifier) -> tuple[float, dict[str, list[float]]]:
     """FLOPs as torch counts them, and the share of samples per expert of each MoE layer."""
     with FlopCounterMode(display=False) as counter:
         _, decisions = net(signals(SAMPLES))
-    shares = {f"blocks.{k}": (r.load() / SAMPLES).tolist() for k, r in decisions.items()}
+    shares = {f"blocks.{k}": (r.executed_load() / SAMPLES).tolist() for k, r in decisions.items()}
     by_operation = dict(counter.get_flop_counts()["Global"])
     if any(isinstance(layer, MoE) for layer in net.modules()):
         # Torch also counts the gates' weighted sum of answers, a bmm; we count weights alone.

@@ -52,6 +52,7 @@ def _checked(result: Result) -> Result:
         list: ("overrides",),
         dict: (
             "config",
+            "match",
             "git",
             "versions",
             "device",

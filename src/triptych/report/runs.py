@@ -206,6 +206,7 @@ def _row(run: Run) -> dict[str, object]:
         "ended_early": result.ended_early.get("reason", ""),
         "config_hash": result.config_hash,
         **dict(run.key[1]),
+        **{f"match_{name}": value for name, value in result.match.items()},
         **{f"best {name}": value for name, value in result.metrics.get("best", {}).items()},
         **{f"final {name}": value for name, value in result.metrics.get("final", {}).items()},
         **result.metrics.get("test", {}),

@@ -3,6 +3,8 @@
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
+from triptych.run.match import DeclaredMatch
+from triptych.run.time_match import TimeMatch
 from triptych.run.train import train
 
-__all__ = ["equal_time", "evaluate", "export", "train"]
+__all__ = ["DeclaredMatch", "TimeMatch", "equal_time", "evaluate", "export", "train"]

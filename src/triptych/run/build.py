@@ -15,6 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting, one_line
+from triptych.models import Classifier
 from triptych.seeds import derive
 from triptych.tracking import config_for_loggers
 from triptych.training import (
@@ -129,10 +130,7 @@ def build_data(config: Mapping[str, Any]) -> ClassificationData:
 def build_module(config: Mapping[str, Any], data: ClassificationData) -> ClassifierModule:
     """The LightningModule for this data, initialised from the seed alone."""
     model, seed = config["model"], config["seed"]
-    torch.manual_seed(derive(seed, "init"))
-    panel = construct(model["panel"], "model.panel")
-    backbone = construct(model["backbone"]["build"], "model.backbone.build")
-    network = backbone(panel, data.in_dim, len(data.classes))
+    network = build_network(config, data)
     optimizer = construct(config["optimizer"], "optimizer")
     scheduler = construct(config["scheduler"], "scheduler")
     # Tried out here, because inside the trainer a refused value looks like a fault of the program.
@@ -150,6 +148,15 @@ def build_module(config: Mapping[str, Any], data: ClassificationData) -> Classif
     )
     rehearse(module, data.in_dim)
     return module
+
+
+def build_network(config: Mapping[str, Any], data: ClassificationData) -> Classifier:
+    """The classifier alone, initialised from the seed alone."""
+    model = config["model"]
+    torch.manual_seed(derive(config["seed"], "init"))
+    panel = construct(model["panel"], "model.panel")
+    backbone = construct(model["backbone"]["build"], "model.backbone.build")
+    return backbone(panel, data.in_dim, len(data.classes))
 
 
 def rehearse(module: ClassifierModule, d_in: int) -> None:

@@ -1,7 +1,7 @@
 """Checkpoints as files: found, read without executing anything in them, held against settings."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from triptych.tracking.csv import from_text, merge, to_text
 from triptych.training.callbacks.run_in_checkpoint import KEY
 
 METRICS = "metrics.csv"
+FOUND = "found"  # in `match` of a configuration: what it has found
 RESUMED = ("seed", "data", "model", "optimizer", "scheduler")
 """The parts of the configuration that a resumed run must share with its checkpoint."""
 
@@ -96,13 +97,29 @@ def check_resumable(path: str, config: Mapping[str, Any]) -> None:
         InvalidSetting: naming the first key that differs, with both values.
     """
     before = saved_config(load_checkpoint(path))
-    old, new = (dict(leaves({k: c[k] for k in RESUMED})) for c in (before, config))
+    parts = (*RESUMED, "match") if config.get("match") else RESUMED
+    old, new = (dict(leaves({k: c.get(k) for k in parts})) for c in (before, config))
     for key in sorted(old.keys() | new.keys()):
+        if key.startswith(f"match.{FOUND}."):  # follows from the others
+            continue
         was, now = (values.get(key, "nothing") for values in (old, new))
         if was != now:
             raise InvalidSetting(
                 f"ckpt_path={path}: {key} was {was} and is now {now}; resume with the old value"
             )
+
+
+def found_before(path: str | None, match: Mapping[str, Any]) -> dict[str, Any]:
+    """What a match found when the checkpoint at `path` was made; empty if there is no match, or no
+    checkpoint of the same."""
+    if path is None or not match:
+        return {}
+    try:
+        before = dict(saved_config(load_checkpoint(path)).get("match", {}))
+    except InvalidSetting:  # whoever loads it says so
+        return {}
+    found = before.pop(FOUND, {})
+    return found if before == match else {}
 
 
 def carry_metrics(path: str, folder: Path) -> None:
@@ -126,17 +143,18 @@ def is_own_checkpoint(path: str | None, folder: Path) -> bool:
     return path is not None and Path(path).resolve().parent.parent == folder.resolve()
 
 
-def resumable(before: Earlier | None, config: Mapping[str, Any]) -> str:
+def resumable(before: Earlier | None, config: Callable[[str], Mapping[str, Any]]) -> str:
     """The checkpoint from which a job of a repeated sweep goes on; empty if it starts anew.
 
     Args:
         before: what the sweep left of the job.
-        config: of the job.
+        config: (path of a checkpoint) -> that of the job, if it goes on from there.
     """
     if before is None or before.checkpoint is None:
         return ""
     try:
-        check_resumable(str(before.checkpoint), config)
+        path = str(before.checkpoint)
+        check_resumable(path, config(path))
     except InvalidSetting as error:
         print(f"{before.result.name} starts anew: {error}", file=sys.stderr)
         return ""

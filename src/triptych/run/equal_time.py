@@ -3,7 +3,7 @@
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,14 +11,17 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.nn import functional as F
 
+from triptych.cost import crossing
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
 from triptych.run.build import build_data, build_module
+from triptych.run.candidates import WIDEST, dense
 from triptych.run.checks import check
 from triptych.run.train import prepare_cpu, quieten
 from triptych.training import ClassifierModule
 
-NARROWEST, WIDEST = 2, 2**16
+NARROWEST = 2
+FINENESS = 0.02  # of a width
 LOOKS, ROUNDS = 7, 40  # rounds of timing for a step of the search, and for the answer
 ENOUGH = 0.01  # seconds that one timing lasts at least
 
@@ -53,42 +56,32 @@ def equal_time(cfg: DictConfig) -> EqualTime:
     """
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     check(config)
+    if config["match"]:
+        raise InvalidSetting("match: the width is searched here already; set match=none")
     quieten()
     data = build_data(config)
     prepare_cpu(build_module(config, data), data, processes=1)
     ours = training_step(config, data)
-    narrow, wide = NARROWEST, NARROWEST
-    while faster(training_step(dense(config, wide), data), ours):
-        narrow, wide = wide, 2 * wide
-        if wide > WIDEST:
-            raise InvalidSetting(f"a dense net of {WIDEST} hidden units is still faster")
-    if wide == NARROWEST:
+    widths = range(NARROWEST, WIDEST + 1)
+    narrow, wide = around(lambda w: training_step(dense(config, w), data), ours, widths, 0)
+    if wide is None:
+        raise InvalidSetting(f"a dense net of {WIDEST} hidden units is still faster")
+    if narrow is None:
         raise InvalidSetting(
             f"model={config['model']['name']}: a dense net of {NARROWEST} hidden units takes longer"
             " already; there is none of equal time"
         )
-    while wide - narrow > max(1, narrow // 50):
-        middle = (narrow + wide) // 2
-        if faster(training_step(dense(config, middle), data), ours):
-            narrow = middle
-        else:
-            wide = middle
-    steps = {"ours": ours, "dense": training_step(dense(config, narrow), data)}
-    times = taken(steps, ROUNDS)
+    times = taken({"ours": ours, "dense": training_step(dense(config, narrow), data)}, ROUNDS)
     ratios = [theirs / own for theirs, own in zip(times["dense"], times["ours"], strict=True)]
     return EqualTime(narrow, ratios, 1000 * statistics.median(times["ours"]))
 
 
-def dense(config: Mapping[str, Any], d_hidden: int) -> dict[str, Any]:
-    """The same settings with a dense panel of this width."""
-    model = config["model"]
-    panel = {
-        "_target_": "triptych.models.DensePanel",
-        "d_hidden": d_hidden,
-        "dropout": model["dropout"],
-    }
-    module = {"_target_": "triptych.training.FFNModule", "_partial_": True}
-    return {**config, "model": {**model, "panel": panel, "module": module}}
+def around(
+    step_of: Callable[[int], Step], other: Step, widths: Sequence[int], start: int
+) -> tuple[int | None, int | None]:
+    """The widest net whose step takes no longer than another step, to two percent, and one that
+    does; see `crossing`."""
+    return crossing(lambda width: faster(step_of(width), other), widths, start, FINENESS)
 
 
 def training_step(config: Mapping[str, Any], data: ClassificationData) -> Step:

@@ -18,7 +18,9 @@ from triptych.errors import FolderVanished, InvalidSetting, nearest
 from triptych.launch import ready
 from triptych.result import Result
 from triptych.run.build import Job, build_job
+from triptych.run.candidates import Candidates
 from triptych.run.checkpoint import (
+    FOUND,
     METRICS,
     carry_metrics,
     is_own_checkpoint,
@@ -27,6 +29,7 @@ from triptych.run.checkpoint import (
 )
 from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
+from triptych.run.match import as_found, at_width, solved
 from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
@@ -60,7 +63,7 @@ def train(cfg: DictConfig) -> Score | None:
         print(f"done before: {_outcome(before.result, folder)}")
         return _score(before.result, config["sweep"]["objectives"])
     if again:
-        result.resumed_from = resumable(before, config)
+        result.resumed_from = resumable(before, lambda path: as_found(cfg, path))
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
         if config["ckpt_path"] is None and is_first_rank():
             (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
@@ -72,8 +75,7 @@ def train(cfg: DictConfig) -> Score | None:
             raise unresolved
         raw: Any = OmegaConf.to_container(cfg, resolve=False)
         check_known(result.overrides, raw)
-        check(config)
-        quieten()
+        config = _matched(cfg, config, result)
         if config["ckpt_path"] is not None and is_first_rank():
             carry_metrics(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
@@ -86,6 +88,24 @@ def train(cfg: DictConfig) -> Score | None:
     if is_first_rank():
         print(_outcome(result, folder))
     return _score(result, config["sweep"]["objectives"])
+
+
+def _matched(cfg: DictConfig, config: dict[str, Any], result: Result) -> dict[str, Any]:
+    """The settings, checked, at the width that a match finds or has found before."""
+    apart = {key: config[key] for key in ("logger", "ckpt_path")}  # are not as they were typed
+    config = as_found(cfg, config["ckpt_path"]) | apart
+    check(config)
+    quieten()
+    if not config["match"]:
+        return config
+    if FOUND not in config["match"]:
+        found = solved(Candidates(cfg), result.overrides)
+        config = at_width(cfg, found.record()) | apart
+        if is_first_rank():
+            print(found.line())
+    result.match = config["match"][FOUND]
+    result.config |= {key: config[key] for key in config if key not in apart}
+    return config
 
 
 def _outcome(result: Result, folder: Path) -> str:
