@@ -27,10 +27,15 @@ def choices() -> Iterator[tuple[str, ...]]:
     """Each file as an override, beside each option of its parent group that has such a group.
 
     `model/router/topk.yaml` is tried under every `model=...` whose defaults list says `router`;
-    a folder that no list names only sorts the options of its parent: `experiment=sweep/top_k`.
+    a folder that no list names only sorts the options of its parent: `experiment=sweep/top_k`; a
+    group that an experiment brings is tried with that experiment.
     """
     for file in FILES:
         group = file.parent
+        bringing = [p for p in FILES if f"/{group}" in subgroups(p)]
+        if bringing:
+            yield (f"experiment={bringing[0].relative_to('experiment')}", f"{group}={file.name}")
+            continue
         parents = [p for p in FILES if p.parent == group.parent and group.name in subgroups(p)]
         if (group.parent == Path() and group != Path()) or group.parent == Path("hydra"):
             yield (f"{group}={file.name}",)
