@@ -15,6 +15,7 @@ from triptych.report.study import tables
 from triptych.report.study.claims import Claim, judged
 from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
+from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
 from triptych.result import write_whole
 
@@ -39,7 +40,11 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     outcomes = read_outcomes(folder)
     found, claims = differences(outcomes), judged(outcomes)
     styles = arm_styles(outcomes)
-    drawn = (over_cells(outcomes, styles), against(found, styles))
+    drawn = (
+        over_cells(outcomes, styles),
+        against(found, styles),
+        frontier(outcomes, styles),
+    )
     charts = [chart for chart in drawn if chart is not None]
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for chart in charts:

@@ -9,11 +9,13 @@ from triptych.errors import InvalidSetting
 from triptych.report.resampling import Bounded
 from triptych.report.statistics import paired_difference
 from triptych.report.study.differences import difference
+from triptych.report.study.frontier import COSTS, cheapest
 from triptych.report.study.outcomes import ACCURACY, Outcomes
 from triptych.study import Study
 
 LIMITS = ("least", "most", "above", "below", "tie")
 KEYS = {"claim", "cell", "arm", "minus", "of", *LIMITS}
+RATIO_KEYS = {"claim", "arm", "over", "target", "cost", "least"}
 
 
 @final
@@ -41,7 +43,10 @@ def judged(outcomes: Outcomes) -> list[Claim]:
         InvalidSetting: for a claim that names what the study does not have.
     """
     check_claims(outcomes.study)
-    return [judge(outcomes, node) for node in outcomes.study.claims]
+    return [
+        judge_ratio(outcomes, node) if "target" in node else judge(outcomes, node)
+        for node in outcomes.study.claims
+    ]
 
 
 def check_claims(study: Study) -> None:
@@ -51,7 +56,7 @@ def check_claims(study: Study) -> None:
         InvalidSetting: naming the claim and what is wrong with it.
     """
     for node in study.claims:
-        _check(study, node)
+        _check_ratio(study, node) if "target" in node else _check(study, node)
 
 
 def judge(outcomes: Outcomes, node: Mapping[str, Any]) -> Claim:
@@ -85,6 +90,26 @@ def judge(outcomes: Outcomes, node: Mapping[str, Any]) -> Claim:
     return Claim(node["claim"], needed, measured, paired.n, holds)
 
 
+def judge_ratio(outcomes: Outcomes, node: Mapping[str, Any]) -> Claim:
+    """A claim about what it costs to reach the accuracy `target` (percent): the `cost` (`flops` or
+    `seconds` of training) of the cheapest of the arms `over`, as a multiple of what `arm` needs, is
+    at `least` so much. It does not hold if `arm` never gets there, and cannot be judged if none of
+    the others does: then they need more than was tried.
+    """
+    target, kind = float(node["target"]) / 100, node["cost"]
+    ours = cheapest(outcomes, [node["arm"]], target, kind)
+    theirs = cheapest(outcomes, node["over"], target, kind)
+    seeds = len(outcomes.study.seeds)
+    needed = f"at least {node['least']:g} times"
+    if ours is None or theirs is None:
+        holds = False if ours is None and theirs is not None else None
+        return Claim(node["claim"], needed, Bounded(math.nan, math.nan, math.nan), 0, holds)
+    ratio = theirs.cost / ours.cost
+    text = f"{node['claim']} ({theirs.arm}, {theirs.cell} over {ours.arm}, {ours.cell})"
+    measured = Bounded(ratio, math.nan, math.nan)
+    return Claim(text, needed, measured, seeds, ratio >= node["least"])
+
+
 _WORDS = {
     "least": "at least {:g}",
     "most": "at most {:g}",
@@ -97,6 +122,17 @@ _WORDS = {
 def _ties(outcomes: Outcomes, cell: str, arm: str, other: str | None, margin: float) -> bool:
     assert other is not None, "checked"
     return difference(outcomes, cell, arm, other, margin / 100).equivalence.shown
+
+
+def _check_ratio(study: Study, node: Mapping[str, Any]) -> None:
+    name = f"claim '{node.get('claim', node)}'"
+    if wrong := set(node) ^ RATIO_KEYS:
+        raise InvalidSetting(f"{name}: needs {', '.join(sorted(RATIO_KEYS))}; wrong is {wrong}")
+    if node["cost"] not in COSTS:
+        raise InvalidSetting(f"{name}: cost={node['cost']} is none of {', '.join(COSTS)}")
+    for arm in (node["arm"], *node["over"]):
+        if arm not in study.arms:
+            raise InvalidSetting(f"{name}: the study has no arm {arm}")
 
 
 def _check(study: Study, node: Mapping[str, Any]) -> None:
