@@ -1,0 +1,52 @@
+"""A study with invented results, in a folder; for tests only."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from triptych.report.study.outcomes import Outcomes, read_outcomes
+from triptych.result import Result, write
+from triptych.study import Record, Trial, from_config, trials
+
+PLAIN: dict[str, Any] = {
+    "question": "Which one?",
+    "cells": {"K=1": ["data.num_clusters=1"], "K=32": ["data.num_clusters=32"]},
+    "arms": {"dense": ["model=ffn"], "moe": ["model=moe"]},
+    "baseline": "dense",
+    "rates": [0.01],
+    "most_rates": 1,
+    "tuning_seeds": [100],
+    "seeds": [0, 1, 2, 3, 4, 5],
+}
+SPREAD = (0.001, -0.002, 0.0, 0.003, -0.001, -0.001)  # sums to 0
+
+Accuracy = Callable[[Trial], float]
+
+
+def study(
+    folder: Path,
+    accuracy: Accuracy,
+    extra: Callable[[Trial], Mapping[str, float]] = lambda trial: {},
+    flops: Callable[[Trial], float] = lambda trial: 1e9,
+    **changes: Any,
+) -> Outcomes:
+    """Writes it and reads it again; seeds move the accuracies of each arm in another order."""
+    plan = from_config({**PLAIN, **changes})
+    rates = dict.fromkeys(plan.pairs, plan.rates[:1])
+    runs = trials(plan, "tuning", rates, 0)
+    runs += trials(plan, "comparison", rates, len(runs))
+    folder.mkdir(parents=True, exist_ok=True)
+    Record(plan, runs, [(*pair, plan.rates[0]) for pair in plan.pairs]).write(folder)
+    for run in runs:
+        shift = SPREAD[(run.seed + 2 * list(plan.arms).index(run.arm)) % 6]
+        test = {"test/acc": accuracy(run) + shift, **extra(run)}
+        metrics = {
+            "best": {"val/acc": 0.5},
+            "test": test,
+            "final": {"compute/train_flops": flops(run)},
+        }
+        panel = next(o for o in plan.arms[run.arm] if o.startswith("model=")).partition("=")[2]
+        result = Result("finished", f"{panel}-s{run.seed}", panel, run.seed, metrics=metrics)
+        result.seconds = {"fit": flops(run) / 1e9}
+        write(result, folder / str(run.job))
+    return read_outcomes(folder)

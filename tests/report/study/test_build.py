@@ -1,0 +1,60 @@
+"""The page of a study, its tables, and that a browser draws it."""
+
+import pandas as pd
+import pytest
+
+from triptych.report.study import build_study_report, print_study_report
+from triptych.report.study.figures import place
+
+from ..test_page import Visit, browser  # noqa: F401
+from .made import study
+from .test_differences import level
+
+CLAIMS = [
+    {"claim": "<b>far</b> ahead", "cell": "K=32", "arm": "moe", "minus": "dense", "least": 4},
+    {"claim": "further", "cell": "K=32", "arm": "moe", "minus": "dense", "least": 40},
+]
+
+
+@pytest.fixture
+def report(tmp_path):
+    study(tmp_path / "runs", level, claims=CLAIMS, question="Which <one>?")
+    return build_study_report(tmp_path / "runs", tmp_path / "out")
+
+
+def test_tables_have_what_the_runs_scored(report):
+    arms = pd.read_csv(report.page.parent / "arms.csv").set_index(["cell", "arm"])
+    assert arms.loc[("K=32", "moe"), "test_acc"] == pytest.approx(0.85)
+    assert arms.loc[("K=32", "moe"), "seeds"] == 6
+    assert arms.loc[("K=32", "moe"), "training_flops"] == 1e9
+    runs = pd.read_csv(report.page.parent / "runs.csv")
+    assert set(runs["stage"]) == {"tuning", "comparison"}
+    assert len(runs) == 4 + 24
+    found = pd.read_csv(report.page.parent / "differences.csv")
+    assert list(found["verdict"]) == ["tie", "ahead"]
+    text = (report.page.parent / "table.md").read_text()
+    assert "| moe | 90.00 ± 0.19 | 85.00 ± 0.19 |" in text
+    assert "| further | at least 40 | 5.00 [4.69, 5.31] | 6 | DOES NOT HOLD |" in text
+
+
+def test_the_answer_and_the_claims_are_printed(report, capsys):
+    print_study_report(report)
+    printed = capsys.readouterr().out
+    assert "K=32: moe is ahead of dense (5.00 points" in printed
+    assert "holds: <b>far</b> ahead (at least 4" in printed
+    assert str(report.page) in printed
+
+
+def test_a_browser_draws_all_figures_without_a_request_or_a_complaint(report, browser):  # noqa: F811
+    visit = Visit(browser, report.page)
+    panes = visit.page.locator(".plot .main-svg").count()
+    assert panes > 0
+    assert visit.page.locator("figure").count() == 3
+    assert visit.complaints == []
+    assert "Which <one>?" in visit.page.locator("h1").inner_text()
+    assert visit.page.locator("b").count() == 0
+
+
+@pytest.mark.parametrize(("cell", "number"), [("K=32", 32.0), ("rho=.5", 0.5), ("all", None)])
+def test_cells_that_are_numbers_have_a_place(cell, number):
+    assert place(cell) == number
