@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import final
 
+import torch
 from torch import Generator
 
+from triptych.data.bayes import SAMPLES, answerable, bayes_ceiling
+from triptych.data.ceiling import Ceiling
 from triptych.data.families import FAMILIES, Family
 from triptych.data.module import ClassificationData, Splits
 from triptych.data.scaling import Scaling, Standardize
@@ -86,6 +89,21 @@ class MultimodalData(ClassificationData):
         raw = {split: self._draw(split, n) for split, n in self._sizes.items()}
         scale = self._scaling.fit(raw["train"].x)
         return Splits(**{name: part._replace(x=scale(part.x)) for name, part in raw.items()})
+
+    def ceiling(self) -> Ceiling | None:
+        """By the exact likelihood of fresh signals, before scaling, which loses nothing."""
+        if not answerable(self._seq_len, self._noise):
+            return None
+        x = self._draw("ceiling", SAMPLES).x
+        joint = []
+        for family in self._families:
+            if family.likelihood is None:
+                return None
+            logs = family.likelihood(x, self._noise * family.noise_scale)
+            if logs is None:
+                return None
+            joint.append(logs)
+        return bayes_ceiling(torch.cat(joint, 1))
 
     def _draw(self, split: str, n: int) -> Samples:
         generator = Generator().manual_seed(derive(self.seed, "data", split))
