@@ -1,3 +1,4 @@
+from triptych.data.attributes import AttributesData
 from triptych.data.ceiling import Ceiling
 from triptych.data.families import FAMILIES, Family
 from triptych.data.loader import TensorBatches
@@ -9,6 +10,7 @@ from triptych.data.signals import Samples, make_signals
 __all__ = [
     "FAMILIES",
     "Affine",
+    "AttributesData",
     "Ceiling",
     "ClassificationData",
     "Family",

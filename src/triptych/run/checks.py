@@ -19,7 +19,15 @@ PANELS = ("ffn", "sparse", "moe")
 MEASURED = ("val/", "train/")
 WHOLE = {
     "model": ("top_k", "num_experts", "d_hidden", "block", "blocks", "rank"),
-    "data": ("n_train", "n_val", "n_test", "seq_len", "batch_size"),
+    "data": (
+        "n_train",
+        "n_val",
+        "n_test",
+        "num_families",
+        "label_bins",
+        "seq_len",
+        "batch_size",
+    ),
 }
 """Settings that count something."""
 
