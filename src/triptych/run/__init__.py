@@ -1,8 +1,9 @@
 """The composition root: a configuration becomes objects, objects become a result."""
 
+from triptych.run.ceiling import ceiling
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
 from triptych.run.train import train
 
-__all__ = ["equal_time", "evaluate", "export", "train"]
+__all__ = ["ceiling", "equal_time", "evaluate", "export", "train"]
