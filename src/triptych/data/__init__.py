@@ -1,3 +1,4 @@
+from triptych.data.attributes import AttributesData
 from triptych.data.ceiling import Ceiling
 from triptych.data.cluster_labels import ClusterLabels, KnownClusters, ShuffledClusters
 from triptych.data.clusters import ClustersData
@@ -14,6 +15,7 @@ from triptych.data.two_features import TwoFeaturesData
 __all__ = [
     "FAMILIES",
     "Affine",
+    "AttributesData",
     "Ceiling",
     "ClassificationData",
     "ClusterLabels",

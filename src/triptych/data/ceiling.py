@@ -9,7 +9,9 @@ class Ceiling(NamedTuple):
     Attributes:
         accuracy: in [0, 1].
         standard_error: of `accuracy`; 0 where it is exact.
+        samples: how many it was estimated from; 0 where it is exact.
     """
 
     accuracy: float
     standard_error: float
+    samples: int = 0

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import final
 
+import torch
 from torch import Generator
 
+from triptych.data.bayes import SAMPLES, answerable, bayes_ceiling
+from triptych.data.ceiling import Ceiling
 from triptych.data.draws import draw_splits
 from triptych.data.families import FAMILIES, Family
 from triptych.data.module import ClassificationData, Splits
@@ -13,6 +16,7 @@ from triptych.data.ranges import require_noise, require_sizes
 from triptych.data.scaling import Scaling, Standardize
 from triptych.data.signals import Samples, make_signals
 from triptych.errors import InvalidSetting
+from triptych.seeds import derive
 
 SHORTEST = 8
 FAMILY_NAMES = ("sinusoid", "cubic", "steps", "exponential")
@@ -80,6 +84,21 @@ class MultimodalData(ClassificationData):
     def generate(self) -> Splits:
         """Three independent draws, scaled by what the first of them says."""
         return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
+
+    def ceiling(self) -> Ceiling | None:
+        """By the exact likelihood of fresh signals, before scaling, which loses nothing."""
+        if not answerable(self._seq_len, self._noise):
+            return None
+        x = self._draw(SAMPLES, Generator().manual_seed(derive(self.seed, "data", "ceiling"))).x
+        joint = []
+        for family in self._families:
+            if family.likelihood is None:
+                return None
+            logs = family.likelihood(x, self._noise * family.noise_scale)
+            if logs is None:
+                return None
+            joint.append(logs)
+        return bayes_ceiling(torch.cat(joint, 1))
 
     def _draw(self, n: int, generator: Generator) -> Samples:
         return make_signals(n, self._families, self._seq_len, self._noise, generator)

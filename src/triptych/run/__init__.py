@@ -1,5 +1,6 @@
 """The composition root: a configuration becomes objects, objects become a result."""
 
+from triptych.run.ceiling import ceiling
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
@@ -7,4 +8,4 @@ from triptych.run.match import DeclaredMatch
 from triptych.run.time_match import TimeMatch
 from triptych.run.train import train
 
-__all__ = ["DeclaredMatch", "TimeMatch", "equal_time", "evaluate", "export", "train"]
+__all__ = ["DeclaredMatch", "TimeMatch", "ceiling", "equal_time", "evaluate", "export", "train"]
