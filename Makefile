@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SIZE ?= small
+# Trainings of the frontier are too long for the small size.
+STUDIES ?= diversity samples balance label_noise support source_sparsity $(if $(filter small,$(SIZE)),,frontier)
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -46,7 +49,14 @@ bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be
 	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)
 
-study: $(READY)  ## the source study over 5 seeds: reports/notebook/index.html
+# Two runs side by side, each in one thread. The same command goes on where it was stopped.
+study: $(READY)  ## the studies of conf/experiment/study, pages in reports/studies (SIZE=small|acceptance|full)
+	@for name in $(STUDIES); do echo "== $$name"; \
+	  OMP_NUM_THREADS=1 $(BIN)/python train.py experiment=study/$$name size=$(SIZE) \
+	    hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.sweep.dir=logs/studies/$(SIZE)/$$name \
+	    sweep.report=reports/studies/$(SIZE)/$$name || exit 1; done
+
+notebook: $(READY)  ## the source's notebook over 5 seeds: reports/notebook/index.html
 	$(BIN)/python train.py -m experiment=notebook
 
 fix: $(READY)  ## format, and mend what the linter can
@@ -56,4 +66,4 @@ fix: $(READY)  ## format, and mend what the linter can
 clean:  ## remove what can be made again, except logs and reports
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help install compare test soak oracles system native bench study fix clean
+.PHONY: help install compare test soak oracles system native bench study notebook fix clean

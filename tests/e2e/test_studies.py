@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from triptych import study
+from triptych.result import find
+
+from .commands import Commands, Outcome
+
+pytestmark = pytest.mark.slow
+
+# Four samples or so for each of 8 clusters: that anything is measured is what is tested here.
+SHORT = (
+    *("logger=csv", "data.n_train=96", "data.n_val=64", "data.n_test=64", "trainer.max_epochs=2"),
+    *("hydra.sweeper.study.rates=[0.01,0.03]", "hydra.sweeper.study.most_rates=3"),
+    *("hydra.sweeper.study.tuning_seeds=[100]", "hydra.sweeper.study.seeds=[0,1]"),
+)
+NAME = "experiment=study/label_noise"
+
+
+def run(commands: Commands, folder: Path, *typed: str) -> Outcome:
+    arguments = (NAME, *SHORT, f"hydra.sweep.dir={folder}", *typed)
+    return commands.script("train.py", *arguments, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def done(shared: Commands) -> Outcome:
+    return run(shared, shared.place / "study")
+
+
+def test_a_study_tunes_compares_and_says_what_it_expected(done: Outcome) -> None:
+    assert done.code == 0, done.err
+    record = study.read(done.folder)
+    assert record is not None
+    compared = [trial for trial in record.trials if trial.stage == "comparison"]
+    assert [(t.arm, t.seed) for t in compared] == [
+        (arm, seed) for seed in (0, 1) for arm in ("dense", "big_dense", "moe")
+    ]
+    # Two rates at first, and one more, as the best of two is at an end.
+    assert len(record.trials) == 3 * 3 + len(compared)
+    chosen = {arm: rate for _, arm, rate in record.chosen}
+    assert all(trial.rate == chosen[trial.arm] for trial in compared)
+    assert f"{len(record.trials)} done" in done.out
+    assert "holds: moe is below the ceiling" in done.out
+
+
+def test_the_rate_that_is_compared_is_the_best_in_validation(done: Outcome) -> None:
+    record = study.read(done.folder)
+    assert record is not None
+    scores = pd.read_csv(done.folder / "report" / "runs.csv").query("stage == 'tuning'")
+    for _, arm, rate in record.chosen:
+        mine = scores[scores["arm"] == arm].sort_values(["best_val", "rate"])
+        best = mine[mine["best_val"] == mine["best_val"].max()]
+        assert rate == best["rate"].min()
+
+
+def test_a_study_goes_on_where_it_was_stopped(done: Outcome, shared: Commands) -> None:
+    """Two of its runs never took place; the others are not repeated."""
+    before = {int(run.name): result for run, result in find(done.folder)}
+    record = (done.folder / study.FILE).read_text()
+    for job in (4, 12):
+        (done.folder / str(job) / "result.json").unlink()
+    again = run(shared, done.folder)
+    assert again.code == 0, again.err
+    assert again.out.count("done before") == len(before) - 2
+    assert (done.folder / study.FILE).read_text() == record
+    after = {int(run.name): result for run, result in find(done.folder)}
+    assert {job: result.metrics["test"] for job, result in after.items()} == {
+        job: result.metrics["test"] for job, result in before.items()
+    }
+
+
+def test_the_page_of_a_study_can_be_made_again(done: Outcome, shared: Commands) -> None:
+    out = shared.place / "again"
+    made = shared.script("scripts/report.py", str(done.folder), "--out", str(out))
+    assert made.code == 0, made.err
+    tables = [folder / "differences.csv" for folder in (out, done.folder / "report")]
+    assert tables[0].read_text() == tables[1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("seed=3", "seed=3: a study chooses it; see study.seeds and study.rates"),
+        ("model.dropout=0,0.1", "model.dropout=0,0.1: a study has cells of its own"),
+        ("hydra.sweeper.study.seeds=[]", "study.seeds is empty: give at least two"),
+        ("hydra.sweeper.study.baseline=dens", "study.baseline=dens is no arm"),
+        ("hydra.sweeper.study.arms.dense=[modle=ffn]", "modle"),
+    ],
+)
+def test_a_mistake_is_one_line_before_any_run(commands: Commands, typed: str, line: str) -> None:
+    failed = run(commands, commands.place / "study", typed)
+    assert failed.code == 1
+    assert line in failed.err
+    assert len(failed.err.strip().splitlines()) == 1, failed.err
+    assert not list((commands.place / "study").glob("*/result.json"))
+
+
+def test_what_a_study_is_can_be_read_from_its_folder(done: Outcome) -> None:
+    plan = json.loads((done.folder / study.FILE).read_text())["study"]
+    assert plan["question"] == "Does anybody exceed what can be known?"
+    assert plan["cells"] == {"K=8": ["data.num_clusters=8"]}
