@@ -1,114 +1,90 @@
-"""A training that is ended by a signal in the midst of an epoch loses nothing of it."""
+"""A training that a signal ends in the midst of an epoch loses nothing of it."""
 
-import signal
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 import torch
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 
-from triptych.training import EMA, BalancePressure, Meter, PartialEpochs, Termination
+from triptych.training.partial_epoch import part_of
 
 from ..alike import same
-from .tiny import BATCHES, Diary, pair, trainer
+from ..processes import together
+from .partial import FIFTH, PANELS, in_two_parts, learn, on_a_rank
+from .tiny import BATCHES, SAMPLES
 
-EPOCHS = 3
-RIGL = ("model=sparse", "model/rule=rigl", "model/kernel=csr", "model.rule.every=2")
-BIAS = ("model=moe", "model/router=bias_topk", "model.z_coef=0.01")
-PANELS = {"ffn": ("model=ffn",), "rigl": RIGL, "bias": BIAS, "controller": ("model=controller",)}
-
-
-class Ended(BaseException):
-    """By a signal."""
+PARTS = ("state_dict", "current_model_state", "averaging_state", "optimizer_states")
+COUNTS = ("lr_schedulers", "global_step", "epoch")
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 
 
-def end(number: int, frame: FrameType | None) -> None:
-    raise Ended(signal.Signals(number).name)
-
-
-@pytest.fixture(autouse=True)
-def endable() -> Iterator[None]:
-    before = {number: signal.signal(number, end) for number in (signal.SIGUSR1, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-class Warning(Callback):
-    """Sends this process a signal before one of its batches."""
-
-    def __init__(self, batch: int | None) -> None:
-        self.left = batch
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if self.left is not None:
-            if self.left == 0:
-                signal.raise_signal(signal.SIGUSR1)
-            self.left -= 1
-
-
-def learn(
-    panel: str, folder: Path, warned: int | None = None, since: Path | None = None, **settings: Any
-) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """The checkpoint of the last epoch, and what was logged."""
-    module, data = pair(*PANELS[panel], f"trainer.max_epochs={EPOCHS}")
-    save = ModelCheckpoint(
-        folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    last = Termination(folder / "last.ckpt")
-    diary = Diary()
-    callbacks = [
-        EMA(0.9),
-        BalancePressure(),
-        Meter(),
-        PartialEpochs(),
-        Warning(warned),
-        diary,
-        last,
-    ]
-    runner = trainer(
-        [*callbacks, save],
-        **{
-            "max_epochs": EPOCHS,
-            "gradient_clip_val": 0.5,
-            "enable_checkpointing": True,
-            **settings,
-        },
-    )
-    runner.fit(module, data, ckpt_path=None if since is None else str(since))
-    return torch.load(folder / "last.ckpt", weights_only=True), diary.logged
-
-
-@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 @pytest.mark.parametrize("panel", PANELS)
-@pytest.mark.parametrize("batch", [2, BATCHES + 4])
 def test_a_training_that_goes_on_is_bit_for_bit_the_one_that_never_stopped(
-    panel: str, batch: int, tmp_path: Path
+    panel: str, tmp_path: Path
 ) -> None:
-    whole, logged = learn(panel, tmp_path / "whole")
-    folder = tmp_path / "parts"
-    with pytest.raises(Ended, match="SIGUSR1"):
-        learn(panel, folder, batch)
-    early = torch.load(folder / "last.ckpt", weights_only=True)
-    assert early["global_step"] == batch + 1
-    ended, rest = learn(panel, folder, None, folder / "last.ckpt")
-    for part in (
-        "state_dict",
-        "current_model_state",
-        "averaging_state",
-        "optimizer_states",
-        "lr_schedulers",
-        "global_step",
-        "epoch",
-    ):
-        same(ended[part], whole[part])
-    for first, second in zip(logged[-len(rest) :], rest, strict=True):
-        assert first.keys() == second.keys()
-        for key in first:
-            assert key.startswith("time/") or first[key] == second[key], key
+    whole, logged = learn(tmp_path / "whole", panel)
+    left, (resumed, later) = in_two_parts(tmp_path / "parts", panel, FIFTH)
+    assert left["global_step"] == FIFTH + 1
+    for part in (*PARTS, *COUNTS):
+        same(resumed[part], whole[part])
+    assert later == logged
+    meters = [c["callbacks"]["Meter"] for c in (whole, resumed)]
+    assert [m["samples"] for m in meters] == [2 * SAMPLES] * 2
+    assert [m["steps_before"] for m in meters] == [BATCHES] * 2
+
+
+def test_accumulated_gradients_become_a_step_before_the_end(tmp_path: Path) -> None:
+    accumulating = {"accumulate_grad_batches": 3}
+    whole, _ = learn(tmp_path / "whole", "ffn", **accumulating)
+    left, (resumed, _) = in_two_parts(tmp_path / "parts", "ffn", 0, **accumulating)
+    assert left["global_step"] == 1
+    for part in (*PARTS, *COUNTS):
+        same(resumed[part], whole[part])
+
+
+def test_ranks_save_the_same_step_whichever_of_them_got_the_signal(tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    folder.mkdir()
+    first, second = together(partial(on_a_rank, tmp_path), 2, folder)
+    left, (resumed, later) = first["parts"]
+    assert left["global_step"] == FIFTH + 1
+    assert not torch.equal(*(part["own"]["random_cpu"] for part in left["partial_epoch"]))
+    for part in (*PARTS, *COUNTS):
+        same(resumed[part], first["whole"][0][part])
+    assert later == first["whole"][1] == second["parts"][1][1]
+
+
+def test_a_checkpoint_between_two_epochs_knows_of_no_part(tmp_path: Path) -> None:
+    whole, _ = learn(tmp_path, "ffn", max_epochs=1)
+    assert "partial_epoch" not in whole
+
+
+def saved(losses: list[float], right: list[int], sizes: list[int]) -> dict[str, Any]:
+    return {
+        "means": {"losses": torch.tensor(losses)},
+        "sums": {
+            "right": torch.tensor(right),
+            "sizes": torch.tensor(sizes),
+            "flops": torch.ones(1),
+        },
+        "own": {"random_cpu": torch.zeros(1)},
+    }
+
+
+def test_each_process_goes_on_with_its_own_part() -> None:
+    parts = [saved([1.0, 2.0], [3, 1], [4, 4]), saved([3.0, 2.0], [2, 4], [4, 4])]
+    for rank in range(2):
+        same(vars(part_of(parts, rank, 2)), parts[rank])
+
+
+def test_other_processes_share_what_there_was() -> None:
+    parts = [saved([1.0, 2.0], [3, 1], [4, 4]), saved([3.0, 2.0], [2, 4], [4, 4])]
+    alone = part_of(parts, 0, 1)
+    same(alone.means, {"losses": torch.tensor([2.0, 2.0])})
+    same(alone.sums, {**saved([], [5, 5], [8, 8])["sums"], "flops": torch.tensor([2.0])})
+    assert not alone.own
+    four = [part_of(parts, rank, 4) for rank in range(4)]
+    assert [part.sums["right"].tolist() for part in four] == [[2, 2], [1, 1], [1, 1], [1, 1]]
+    assert [part.sums["sizes"].tolist() for part in four] == [[2, 2]] * 4
+    assert [part.sums["flops"].item() for part in four] == [0.5] * 4
