@@ -66,13 +66,13 @@ def twice() -> None:
     signal.raise_signal(signal.SIGUSR2)
 
 
-def fit(folder: Path, at: At) -> None:
+def fit(folder: Path, at: At, **settings: Any) -> None:
     module, data = pair()
     last = ModelCheckpoint(
         folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
     )
     ours = [at, PartialEpochs(), Termination(folder / "last.ckpt"), last]
-    trainer(ours, max_epochs=2, enable_checkpointing=True).fit(module, data)
+    trainer(ours, max_epochs=2, enable_checkpointing=True, **settings).fit(module, data)
 
 
 @pytest.mark.parametrize("act", [once, twice_at_once])
@@ -97,6 +97,12 @@ def test_in_the_last_step_of_an_epoch_the_epoch_is_ended(epoch: int, tmp_path: P
     last = torch.load(tmp_path / "last.ckpt")
     assert (last["global_step"], last["epoch"]) == (epoch * BATCHES, epoch - 1)
     assert "partial_epoch" not in last
+
+
+def test_a_step_that_is_followed_by_a_validation_is_not_the_last(tmp_path: Path) -> None:
+    with pytest.raises(Ended):
+        fit(tmp_path, At(2, once), val_check_interval=3)
+    assert torch.load(tmp_path / "last.ckpt")["global_step"] == 4
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ class Termination(L.Callback):
 
     def __init__(self, last: Path) -> None:
         self.last = last
-        self.handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        # One that is not Python's cannot be put back, so it stays.
+        self.handlers = {number: own for number, own in handlers.items() if own is not None}
         self._noted, self._since = 0, 0.0
         self._saved: int | None = None
 
@@ -103,7 +105,7 @@ class Termination(L.Callback):
 
     def _hold(self) -> None:
         self._noted = 0
-        for number in SIGNALS:
+        for number in self.handlers:
             signal.signal(number, self._note)
 
     def _release(self) -> None:
