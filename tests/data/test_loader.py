@@ -37,3 +37,18 @@ def test_an_epoch_set_after_iter_and_before_the_first_batch_counts():
 def test_a_large_evaluation_set_is_read_whole_in_order():
     loader = TensorBatches(numbered(10), Shards(10, 4, 0, 1))
     assert [batch.y.tolist() for batch in loader] == [[0, 10, 20, 30], [40, 50, 60], [70, 80, 90]]
+
+
+def test_an_epoch_goes_on_where_it_was_left():
+    def loader():
+        return TensorBatches(numbered(20), GlobalBatches(Permuted(20, 0), 3, 0, 1))
+
+    whole = [batch.y.tolist() for batch in loader()]
+    first, second = loader(), loader()
+    batches = iter(first)
+    before = [next(batches).y.tolist() for _ in range(4)]
+    second.load_state_dict(first.state_dict())
+    assert second.state_dict() == first.state_dict() == {"next": 4}
+    assert before + [batch.y.tolist() for batch in second] == whole
+    assert second.state_dict() == {"next": 0}
+    assert [batch.y.tolist() for batch in second] == whole

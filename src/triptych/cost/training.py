@@ -25,6 +25,9 @@ class Flops:
         return Flops(self.needed * samples, self.executed * samples)
 
 
+NONE = Flops()
+
+
 def step_flops(cost: Cost) -> Flops:
     """Of a sample in a training step, 3 f: the backward pass costs twice the forward pass."""
     return Flops(3 * cost.flops, 3 * cost.flops_executed)
@@ -75,9 +78,9 @@ class TrainingFlops:
             self.total += probed_step_flops(cost, net).times(self._probed)
         self._plain = self._probed = 0
 
-    def reset(self) -> None:
-        """Forgets everything."""
-        self.total = Flops()
+    def reset(self, total: Flops = NONE) -> None:
+        """Forgets everything but a total to go on from."""
+        self.total = total
         self._plain = self._probed = 0
 
 

@@ -1,7 +1,8 @@
 """Batches of tensors that are already in memory."""
 
 from collections.abc import Iterator
-from typing import final
+from itertools import islice
+from typing import Any, final
 
 from triptych.data.order import Plan
 from triptych.data.signals import Samples
@@ -18,17 +19,31 @@ class TensorBatches:
         batch_sampler: the plan, under the name by which Lightning finds `sampler.set_epoch`.
             There is no `sampler` beside it: Lightning takes a loader that has one for a
             `DataLoader` and rebuilds it.
+
+    Lightning keeps its state in checkpoints, and loads it where an epoch goes on.
     """
 
     def __init__(self, samples: Samples, plan: Plan) -> None:
         self.batch_sampler = plan
         self._samples = samples
+        self._first = self._next = 0
 
     def __len__(self) -> int:
         return len(self.batch_sampler.sizes)
 
     def __iter__(self) -> Iterator[Samples]:
         rows, sizes = self.batch_sampler.rows(), self.batch_sampler.sizes
+        first, self._first = self._first, 0
         parts = (part.index_select(0, rows).split(sizes) for part in self._samples)
-        for x, y, family in zip(*parts, strict=True):
+        batches = enumerate(zip(*parts, strict=True))
+        for number, (x, y, family) in islice(batches, first, None):
+            self._next = number + 1
             yield Samples(x, y, family)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of the batch that comes next; 0 after the last one."""
+        return {"next": self._next % max(len(self), 1)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Lets the next iteration begin with that batch, and those after it with the first."""
+        self._first = self._next = state_dict["next"]

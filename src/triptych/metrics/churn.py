@@ -15,10 +15,13 @@ class RoutingChurn:
     """What changed since the last evaluation of the same samples in the same order.
 
     Holds the choices of one layer for all samples of this process: K + 1 numbers for each.
+
+    Attributes:
+        last: those of the last evaluation (N, K + 1), once there was one.
     """
 
     def __init__(self) -> None:
-        self._last: Tensor | None = None
+        self.last: Tensor | None = None
         self._now: list[Tensor] = []
 
     def note(self, routing: Routing) -> None:
@@ -33,8 +36,8 @@ class RoutingChurn:
             with another favourite (the most probable expert), and samples compared. All are 0
             where there is nothing to compare with.
         """
-        last, now = self._last, torch.cat(self._now) if self._now else None
-        self._last = now
+        last, now = self.last, torch.cat(self._now) if self._now else None
+        self.last = now
         self._now = []
         if now is None or last is None or last.shape != now.shape:
             like = torch.zeros(3, dtype=torch.long)

@@ -34,12 +34,23 @@ class LoadTally:
         if len(self._waiting) == COUNT_EVERY:
             self._count()
 
-    def take(self) -> Tensor:
-        """Routes before any was dropped, and those that ran (2, E); the next ones start at 0."""
+    def sums(self) -> Tensor:
+        """Routes before any was dropped, and those that ran (2, E)."""
         self._count()
-        sums = self._sums or [torch.zeros(2, self._experts, dtype=torch.long)]
+        return torch.stack(self._sums or [torch.zeros(2, self._experts, dtype=torch.long)]).sum(
+            dim=0
+        )
+
+    def take(self) -> Tensor:
+        """The same; the next ones start at 0."""
+        sums = self.sums()
         self._sums = []
-        return torch.stack(sums).sum(dim=0)
+        return sums
+
+    def go_on(self, sums: Tensor) -> None:
+        """Starts with earlier sums (2, E)."""
+        self._waiting.clear()
+        self._sums = [sums]
 
     def _count(self) -> None:
         if not self._waiting:

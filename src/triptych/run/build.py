@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -17,6 +18,7 @@ from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting, one_line
 from triptych.models import Classifier
 from triptych.seeds import derive
+from triptych.sweep import LAST
 from triptych.tracking import config_for_loggers
 from triptych.training import (
     BestCheckpoint,
@@ -27,6 +29,7 @@ from triptych.training import (
     ExpertParallelStrategy,
     FullyShardedStrategy,
     Meter,
+    PartialEpochs,
     Progress,
     RunInCheckpoint,
     Termination,
@@ -74,7 +77,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
             f"callbacks: {len(kept)} of them keep the best checkpoint; exactly one must"
         )
     loggers = list(build_named(config["logger"], "logger").values())
-    ours = [meter, RunInCheckpoint(dict(config)), Progress(title), Termination()]
+    last = Termination(Path(folder, LAST))  # after all that does something at the end of a step
+    ours = [meter, RunInCheckpoint(dict(config)), PartialEpochs(), Progress(title), last]
     callbacks = [*named.values(), *ours]
     trainer = build_trainer(config, callbacks, loggers, folder)
     if isinstance(trainer.strategy, ExpertParallelStrategy):

@@ -1,6 +1,6 @@
 """Sweeps: what they are, how they go on after an interruption, and how they end."""
 
-from triptych.sweep.again import Earlier, earlier, retyped
+from triptych.sweep.again import LAST, Earlier, earlier, retyped
 from triptych.sweep.callback import ENTRY, SweepCallback
 from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
@@ -8,6 +8,7 @@ from triptych.sweep.stages import run_study
 
 __all__ = [
     "ENTRY",
+    "LAST",
     "Earlier",
     "SweepCallback",
     "count_jobs",

@@ -6,6 +6,7 @@ from triptych.training.callbacks.compile import Compile
 from triptych.training.callbacks.early_end import EarlyEnd
 from triptych.training.callbacks.ema import EMA
 from triptych.training.callbacks.meter import Meter
+from triptych.training.callbacks.partial_epochs import PartialEpochs
 from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
@@ -39,6 +40,7 @@ __all__ = [
     "FullyShardedStrategy",
     "Meter",
     "MoEModule",
+    "PartialEpochs",
     "Patience",
     "Progress",
     "RunInCheckpoint",

@@ -18,6 +18,8 @@ from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
+from triptych.training.partial_epoch import PartialEpoch
+from triptych.training.step_notes import StepNotes
 from triptych.training.warmup_cosine import WarmupCosine
 from triptych.types import Cost
 
@@ -58,9 +60,7 @@ class ClassifierModule(L.LightningModule, ABC):
         self.classes, self.families, self.seed = list(classes), list(families), seed
         self.train_mean, self.val_mean = LossAccuracy(), LossAccuracy()
         self.test_quality = ClassificationMetrics(len(self.classes), self.families)
-        self._losses, self._right = list[Tensor](), list[Tensor]()
-        self._sizes: list[int] = []
-        self._first_step = 0
+        self.notes = StepNotes()
         self._tables: dict[str, Any] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -135,34 +135,38 @@ class ClassifierModule(L.LightningModule, ABC):
         x, y, family = batch
         logits, decisions = self.network(x, family)
         loss = F.cross_entropy(logits, y)
-        self._losses.append(loss.detach())
-        self._right.append((logits.detach().argmax(dim=1) == y).sum())
-        self._sizes.append(len(y))
-        if len(self._losses) % CHECK_EVERY == 0:
-            self._refuse_nan(len(self._losses) - CHECK_EVERY)
+        right = (logits.detach().argmax(dim=1) == y).sum()
+        noted = self.notes.add(loss.detach(), right, len(y))
+        if noted % CHECK_EVERY == 0:
+            self.refuse_nan(noted - CHECK_EVERY)
         return loss, decisions
 
     def on_train_epoch_start(self) -> None:
         """Seeds dropout from (seed, epoch, rank)."""
-        self._first_step = self.global_step
+        self.notes.begin(self.global_step)
         torch.manual_seed(derive(self.seed, "dropout", self.current_epoch, self.global_rank))
+
+    def partial_epoch(self) -> PartialEpoch:
+        """What a checkpoint must know of an epoch that is not over; panels add what they note."""
+        return self.notes.partial_epoch()
+
+    def go_on(self, part: PartialEpoch) -> None:
+        """Takes that of a checkpoint for its own."""
+        self.notes.go_on(part, self.trainer.strategy.root_device)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means over all ranks."""
-        self._refuse_nan(0)
-        sizes = torch.tensor(self._sizes, device=self.device)
-        losses, right = torch.stack(self._losses), torch.stack(self._right)
-        self.train_mean.update((losses * sizes).sum(), right.sum(), sum(self._sizes))
+        self.refuse_nan(0)
+        self.train_mean.update(*self.notes.sums())
         self.log_now("train", self.train_mean.compute())
         self._step_schedule()
         self.train_mean.reset()
-        for notes in (self._losses, self._right, self._sizes):
-            notes.clear()
+        self.notes.begin(self.global_step)
 
     @property
     def samples_in_epoch(self) -> int:
         """Training samples since the epoch's start, over all ranks."""
-        return sum(self._sizes) * self.trainer.world_size
+        return sum(self.notes.sizes) * self.trainer.world_size
 
     def training_flops(self) -> Flops:
         """FLOPs of the training steps since the epoch's start, over all ranks."""
@@ -184,7 +188,7 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def on_validation_epoch_end(self) -> None:
         """Logs validation means and what is special to the panel."""
-        self._refuse_nan(0)  # before the validation loss, because it names the very step
+        self.refuse_nan(0)  # before the validation loss, because it names the very step
         means = self.val_mean.compute()
         self.val_mean.reset()
         if not math.isfinite(means["loss"]):  # the last step of an epoch shows only here
@@ -229,6 +233,17 @@ class ClassifierModule(L.LightningModule, ABC):
         """The declared cost of the network with measured shares per expert, by layer."""
         return declared_cost(self.network, {f"blocks.{k}": v for k, v in shares.items()})
 
+    def refuse_nan(self, since: int) -> None:
+        """Raises `TrainingDiverged` on all ranks if a loss is no number on one of them, in the
+        batches of this epoch from number `since` on. A collective."""
+        batch = self.notes.first_bad(since, self.trainer.strategy)
+        if batch is not None:
+            step = self.notes.first_step + batch // self.trainer.accumulate_grad_batches
+            raise TrainingDiverged(
+                f"the training loss is not a finite number at step {step}"
+                f" (epoch {self.current_epoch}): lower model.lr or model.clip"
+            )
+
     def _evaluate(self, batch: Batch, split: str) -> tuple[Tensor, Tensor, Tensor]:
         x, y, family = batch
         logits, decisions = self.network(x, family)
@@ -242,17 +257,3 @@ class ClassifierModule(L.LightningModule, ABC):
             schedule.step(float(self.trainer.callback_metrics["val/loss"]))
         elif isinstance(schedule, LRScheduler) and not isinstance(schedule, WarmupCosine):
             schedule.step()
-
-    def _refuse_nan(self, since: int) -> None:
-        if not self._losses[since:]:
-            return
-        bad = ~torch.isfinite(torch.stack(self._losses[since:]))
-        # Decided by all ranks together: one that stopped alone would leave the others waiting.
-        on_any_rank = self.trainer.strategy.reduce(bad.double(), reduce_op="sum") > 0
-        if on_any_rank.any():
-            batch = since + int(on_any_rank.int().argmax())
-            step = self._first_step + batch // self.trainer.accumulate_grad_batches
-            raise TrainingDiverged(
-                f"the training loss is not a finite number at step {step}"
-                f" (epoch {self.current_epoch}): lower model.lr or model.clip"
-            )

@@ -12,6 +12,7 @@ from triptych.metrics import LoadTally, RoutingChurn, RoutingMetrics, drop_rate,
 from triptych.moe import Average, MoE, Routing, SelfBalancing, z_loss
 from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.partial_epoch import PartialEpoch
 from triptych.types import Cost
 
 
@@ -101,9 +102,29 @@ class MoEModule(ClassifierModule):
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and by layer what its router did; losses unscaled."""
-        sizes = torch.tensor(self._sizes, dtype=torch.double, device=self.device)
+        sizes = torch.tensor(self.notes.sizes, dtype=torch.double, device=self.device)
         super().on_train_epoch_end()
         self.log_now("train", self._mean_losses(sizes) | self._training_load())
+
+    def partial_epoch(self) -> PartialEpoch:
+        """Also the losses of each layer, its load, and the choices of the last evaluation."""
+        part = super().partial_epoch()
+        part.means.update({k: torch.stack(v) for k, v in self._routing_losses.items() if v})
+        part.sums.update({f"load/{k}": tally.sums() for k, tally in self._tallies.items()})
+        chosen = {f"chosen/{k}": churn.last for k, churn in self._churn.items()}
+        part.own.update({k: v for k, v in chosen.items() if v is not None})
+        return part
+
+    def go_on(self, part: PartialEpoch) -> None:
+        """Takes that of a checkpoint for its own."""
+        super().go_on(part)
+        device = self.trainer.strategy.root_device
+        for name, losses in self._routing_losses.items():
+            losses[:] = part.means[name].to(device).unbind() if name in part.means else []
+        for layer in self._tallies:
+            self._tallies[layer].go_on(part.sums[f"load/{layer}"].to(device))
+            chosen = part.own.get(f"chosen/{layer}")
+            self._churn[layer].last = None if chosen is None else chosen.to(device)
 
     def observe(self, split: str, decisions: dict[str, Routing], family: Tensor) -> None:
         """Adds up where each layer sent its tokens."""

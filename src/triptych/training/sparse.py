@@ -26,6 +26,7 @@ from triptych.sparse import (
 )
 from triptych.training.averages import averages
 from triptych.training.module import Batch, ClassifierModule
+from triptych.training.partial_epoch import PartialEpoch
 from triptych.training.scaling import check_scaling, loss_scale
 from triptych.training.sparse_checks import check_latent, check_start, refuse_difference, seen
 from triptych.training.sparse_speed import told_speeds
@@ -154,6 +155,18 @@ class SparseModule(ClassifierModule):
         """Goes on from there."""
         self._steps = checkpoint.get(STEPS, checkpoint["global_step"])
         self.watch.load_state_dict(checkpoint.get(HISTORY, {}))
+
+    def partial_epoch(self) -> PartialEpoch:
+        """Also what its steps and updates cost."""
+        part = super().partial_epoch()
+        flops, seconds = self.watch.costs()
+        part.sums["flops"], part.own["update_seconds"] = flops, seconds
+        return part
+
+    def go_on(self, part: PartialEpoch) -> None:
+        """Takes that of a checkpoint for its own."""
+        super().go_on(part)
+        self.watch.go_on(part.sums["flops"], part.own.get("update_seconds"))
 
     def training_flops(self) -> Flops:
         """Step by step: of the masks and the probes that each step had."""

@@ -136,6 +136,17 @@ class SparseWatch:
         if state:
             self._history.load_state_dict(state)
 
+    def costs(self) -> tuple[Tensor, Tensor]:
+        """Of the epoch so far: FLOPs, needed and executed (2), and the seconds of each update."""
+        flops = self.flops()
+        pair = torch.tensor([flops.needed, flops.executed], dtype=torch.double)
+        return pair, torch.tensor(self._seconds, dtype=torch.double)
+
+    def go_on(self, flops: Tensor, seconds: Tensor | None) -> None:
+        """Starts with those of a checkpoint."""
+        self._flops.reset(Flops(*flops.tolist()))
+        self._seconds = [] if seconds is None else seconds.tolist()
+
     def _settle(self) -> None:
         self._flops.settle(declared_cost(self.net), self.net)
 

@@ -19,6 +19,9 @@ class BalancePressure(L.Callback):
     study it is 11 to 24 in early training. Other panels have no router and log nothing.
     """
 
+    def __init__(self) -> None:
+        self.pressure: float | None = None
+
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
@@ -28,9 +31,20 @@ class BalancePressure(L.Callback):
         devices = [pl_module.device] if pl_module.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             pressure = balance_pressure(pl_module, *batch)
-        pl_module.log(
-            "train/moe/balance_pressure", pressure, on_step=False, on_epoch=True, sync_dist=True
-        )
+        self.pressure = float(trainer.strategy.reduce(pressure, reduce_op="mean"))
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Logs it."""
+        if self.pressure is not None and isinstance(pl_module, MoEModule):
+            pl_module.log_now("train", {"moe/balance_pressure": self.pressure})
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the epoch that is under way."""
+        return {"pressure": self.pressure}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        self.pressure = state_dict["pressure"]
 
 
 def balance_pressure(

@@ -28,6 +28,10 @@ class Meter(L.Callback):
         self._seconds_before, self._steps_before = 0.0, 0
         self._since: float | None = None
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Starts the clock where an epoch goes on."""
+        self._since = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Starts the clock."""
         self._seconds_before, self._steps_before = self.seconds, trainer.global_step
@@ -63,15 +67,19 @@ class Meter(L.Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Seconds, samples and FLOPs so far."""
+        """Seconds, samples and FLOPs so far; and where the epoch that is under way began."""
         flops = {"flops": self.flops.needed, "flops_executed": self.flops.executed}
-        return {"seconds": self.seconds, "samples": self.samples} | flops
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        before = {"seconds_before": self._seconds_before, "steps_before": self._steps_before}
+        return {"seconds": self.seconds + running, "samples": self.samples} | flops | before
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint; an older one does not know its FLOPs."""
         self.seconds, self.samples = state_dict["seconds"], state_dict["samples"]
         parts = (state_dict.get(key, math.nan) for key in ("flops", "flops_executed"))
         self.flops = Flops(*parts)
+        self._seconds_before = state_dict.get("seconds_before", 0.0)
+        self._steps_before = state_dict.get("steps_before", 0)
 
     def _stop(self) -> None:
         if torch.cuda.is_initialized():
