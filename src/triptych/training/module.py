@@ -19,8 +19,8 @@ from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.training.partial_epoch import PartialEpoch
+from triptych.training.schedules import scheduled, step_after_epoch, step_after_step
 from triptych.training.step_notes import StepNotes
-from triptych.training.warmup_cosine import WarmupCosine
 from triptych.types import Cost
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -118,17 +118,9 @@ class ClassifierModule(L.LightningModule, ABC):
         self.network(x)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The given recipes; a plateau schedule watches `val/loss`."""
+        """The given recipes."""
         optimizer = self.make_optimizer(self.parameters())
-        schedule = self.make_scheduler(optimizer)
-        by_step = isinstance(schedule, WarmupCosine)
-        if by_step:
-            schedule.plan(int(self.trainer.estimated_stepping_batches))
-        interval = "step" if by_step else "epoch"
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss", "interval": interval},
-        }
+        return scheduled(optimizer, self.make_scheduler(optimizer), self.trainer)
 
     def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
         """Mean cross entropy of a training batch, noted for the epoch's mean, and the routing."""
@@ -159,7 +151,8 @@ class ClassifierModule(L.LightningModule, ABC):
         self.refuse_nan(0)
         self.train_mean.update(*self.notes.sums())
         self.log_now("train", self.train_mean.compute())
-        self._step_schedule()
+        metrics = self.trainer.callback_metrics
+        step_after_epoch(self.lr_schedulers(), lambda: float(metrics["val/loss"]))
         self.train_mean.reset()
         self.notes.begin(self.global_step)
 
@@ -178,8 +171,7 @@ class ClassifierModule(L.LightningModule, ABC):
         Lightning steps a plateau schedule only after checkpoints are written, so a resumed run
         would miss one step.
         """
-        if isinstance(scheduler, WarmupCosine):
-            scheduler.step()
+        step_after_step(scheduler)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the validation means."""
@@ -250,10 +242,3 @@ class ClassifierModule(L.LightningModule, ABC):
         self.observe(split, decisions, family)
         loss = F.cross_entropy(logits, y, reduction="sum")
         return logits, loss, (logits.argmax(dim=1) == y).sum()
-
-    def _step_schedule(self) -> None:
-        schedule = self.lr_schedulers()
-        if isinstance(schedule, ReduceLROnPlateau):
-            schedule.step(float(self.trainer.callback_metrics["val/loss"]))
-        elif isinstance(schedule, LRScheduler) and not isinstance(schedule, WarmupCosine):
-            schedule.step()
