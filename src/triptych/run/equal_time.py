@@ -91,6 +91,7 @@ def training_step(config: Mapping[str, Any], data: ClassificationData) -> Step:
     rows = int(config["data"]["batch_size"])
     x = torch.randn(rows, data.in_dim, generator=generator)
     y = torch.randint(len(data.classes), (rows,), generator=generator)
+    family = torch.zeros_like(y)
     module.begin(lambda: (x, y))
     network = module.network.train()
     parameters = list(network.parameters())
@@ -98,7 +99,7 @@ def training_step(config: Mapping[str, Any], data: ClassificationData) -> Step:
 
     def step() -> None:
         optimizer.zero_grad()
-        F.cross_entropy(network(x)[0], y).backward()
+        F.cross_entropy(network(x, family)[0], y).backward()
         torch.nn.utils.clip_grad_norm_(parameters, largest)
         optimizer.step()
 

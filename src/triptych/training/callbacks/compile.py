@@ -62,7 +62,8 @@ class Compile(L.Callback):
         network.compile(backend=self.backend)
         try:
             with trainer.precision_plugin.forward_context(), torch.random.fork_rng(devices):
-                logits, _ = network(torch.randn(ROWS, data.in_dim, device=device))
+                x = torch.randn(ROWS, data.in_dim, device=device)
+                logits, _ = network(x, x.new_zeros(ROWS, dtype=torch.long))
                 weights = [p for p in network.parameters() if p.requires_grad]
                 torch.autograd.grad(logits.sum(), weights, allow_unused=True)
         except Exception as error:  # a compiler may fail in any way
