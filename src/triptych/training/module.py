@@ -120,7 +120,8 @@ class ClassifierModule(L.LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The given recipes."""
         optimizer = self.make_optimizer(self.parameters())
-        return scheduled(optimizer, self.make_scheduler(optimizer), self.trainer)
+        schedule = self.make_scheduler(optimizer)
+        return scheduled(optimizer, schedule, lambda: int(self.trainer.estimated_stepping_batches))
 
     def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
         """Mean cross entropy of a training batch, noted for the epoch's mean, and the routing."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from lightning import Trainer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -12,12 +11,16 @@ from triptych.training.warmup_cosine import WarmupCosine
 
 
 def scheduled(
-    optimizer: Optimizer, schedule: LRScheduler | ReduceLROnPlateau, trainer: Trainer
+    optimizer: Optimizer, schedule: LRScheduler | ReduceLROnPlateau, steps: Callable[[], int]
 ) -> OptimizerLRScheduler:
-    """Both as Lightning takes them; a plateau schedule watches `val/loss`."""
+    """Both as Lightning takes them; a plateau schedule watches `val/loss`.
+
+    Args:
+        steps: how many optimizer steps the run will have; only a trainer knows.
+    """
     by_step = isinstance(schedule, WarmupCosine)
     if by_step:
-        schedule.plan(int(trainer.estimated_stepping_batches))
+        schedule.plan(steps())
     interval = "step" if by_step else "epoch"
     how = {"scheduler": schedule, "monitor": "val/loss", "interval": interval}
     return {"optimizer": optimizer, "lr_scheduler": how}  # pyright: ignore[reportReturnType]
