@@ -41,7 +41,7 @@ def test_tables_have_what_the_runs_scored(report):
 def test_the_answer_and_the_claims_are_printed(report, capsys):
     print_study_report(report)
     printed = capsys.readouterr().out
-    assert "K=32: moe is ahead of dense (5.00 points" in printed
+    assert "moe: ahead of dense in K=32 (+5.00); a tie with dense in K=1 (0.00)." in printed
     assert "holds: <b>far</b> ahead (at least 4" in printed
     assert str(report.page) in printed
 
@@ -50,10 +50,21 @@ def test_a_browser_draws_all_figures_without_a_request_or_a_complaint(report, br
     visit = Visit(browser, report.page)
     panes = visit.page.locator(".plot .main-svg").count()
     assert panes > 0
-    assert visit.page.locator("figure").count() == 3
+    assert visit.page.locator("figure").count() == 2
+    answer = visit.page.locator("#answer").inner_text()
+    assert "written down before the first run: 1 confirmed, 1 not confirmed." in answer
     assert visit.complaints == []
     assert "Which <one>?" in visit.page.locator("h1").inner_text()
     assert visit.page.locator("b").count() == 0
+
+
+def test_costs_are_drawn_where_an_arm_was_trained_at_several(tmp_path):
+    costs = {"K=1": 1e9, "K=32": 4e9}
+    study(tmp_path / "runs", level, flops=lambda run: costs[run.cell])
+    report = build_study_report(tmp_path / "runs", tmp_path / "out")
+    drawn = {file.stem for file in (tmp_path / "out" / "figures").iterdir()}
+    assert drawn == {"cells", "differences", "frontier"}
+    assert "FLOPs of training" in report.page.read_text()
 
 
 @pytest.mark.parametrize(("cell", "number"), [("K=32", 32.0), ("rho=.5", 0.5), ("all", None)])

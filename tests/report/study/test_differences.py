@@ -26,8 +26,6 @@ def test_a_lead_is_a_lead_after_the_correction_and_equal_means_are_none(tmp_path
     assert (null.cell, null.verdict) == ("K=1", "tie")
     assert (lead.cell, lead.verdict) == ("K=32", "ahead")
     assert lead.corrected == pytest.approx(2 * lead.paired.p)
-    assert lead.sentence.startswith("moe is ahead of dense (5.00 points, 95 % interval [4.")
-    assert null.sentence.startswith("moe and dense tie, within ±0.3 points (0.00 points, ")
 
 
 def test_the_same_lead_the_other_way_round_is_behind(tmp_path):
@@ -38,9 +36,7 @@ def test_the_same_lead_the_other_way_round_is_behind(tmp_path):
 def test_a_tie_needs_a_margin_wider_than_its_interval(tmp_path):
     found = study(tmp_path, level)
     assert difference(found, "K=1", "moe", "dense", margin=0.02).verdict == "tie"
-    one = difference(found, "K=1", "moe", "dense", margin=0.0001)
-    assert one.verdict == "not shown"
-    assert "smallest detectable" in one.sentence
+    assert difference(found, "K=1", "moe", "dense", margin=0.0001).verdict == "not shown"
 
 
 def test_one_seed_shows_nothing(tmp_path):

@@ -12,6 +12,7 @@ from triptych.report.chart import Chart
 from triptych.report.html import figure, section, whole_page
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.study import tables
+from triptych.report.study.answer import answers, expectations
 from triptych.report.study.claims import Claim, judged
 from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
@@ -47,6 +48,8 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     )
     charts = [chart for chart in drawn if chart is not None]
     (out / "figures").mkdir(parents=True, exist_ok=True)
+    for stale in (out / "figures").glob("*.png"):
+        stale.unlink()
     for chart in charts:
         save_png(chart, out / "figures")
     tables.arms_frame(outcomes).to_csv(out / "arms.csv", index=False)
@@ -59,7 +62,8 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
 
 def summary(outcomes: Outcomes, found: Sequence[Difference], claims: Sequence[Claim]) -> str:
     """The whole study in Markdown."""
-    parts = [f"# {outcomes.study.question}\n", f"{made_by(outcomes)}\n"]
+    parts = [f"# {outcomes.study.question}\n"]
+    parts += [f"{sentence}\n" for sentence in (*answers(found), made_by(outcomes))]
     parts.append(tables.markdown(tables.accuracy_cells(outcomes)))
     if claims:
         parts += ["## Expected and measured\n", tables.markdown(tables.claim_cells(claims))]
@@ -87,8 +91,8 @@ def print_study_report(report: StudyReport) -> None:
     console = Console(width=200, highlight=False)
     for line in tables.markdown(tables.accuracy_cells(report.outcomes)).splitlines():
         console.print(line, markup=False, soft_wrap=True)
-    for one in report.differences:
-        console.print(f"{one.cell}: {one.sentence}", markup=False, soft_wrap=True)
+    for sentence in answers(report.differences):
+        console.print(sentence, markup=False, soft_wrap=True)
     for text, needed, measured, _, word in tables.claim_cells(report.claims)[1:]:
         console.print(f"{word}: {text} ({needed}; {measured})", markup=False, soft_wrap=True)
     console.print(f"Report: {report.page}", markup=False, soft_wrap=True)
@@ -100,7 +104,8 @@ def _page(
     claims: Sequence[Claim],
     charts: Sequence[Chart],
 ) -> str:
-    sentences = "".join(f"<p>{escape(one.cell)}: {escape(one.sentence)}</p>" for one in found)
+    said = [*answers(found), expectations(claims)]
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
     top = (
         f"<header><h1>{escape(outcomes.study.question)}</h1>"
         f'<p class="byline">{escape(made_by(outcomes))}</p>'

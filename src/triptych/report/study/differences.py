@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, final
 
-from triptych.report.comparison import ALPHA, points, seeds_text
+from triptych.report.comparison import ALPHA
 from triptych.report.resampling import Bounded, bootstrap_mean, wilcoxon
 from triptych.report.statistics import (
     Equivalence,
@@ -50,23 +50,6 @@ class Difference:
         if self.corrected < ALPHA:
             return "ahead" if self.paired.mean > 0 else "behind"
         return "tie" if self.equivalence.shown else "not shown"
-
-    @property
-    def sentence(self) -> str:
-        """In words, with its numbers in accuracy points."""
-        low, high = (points(value) for value in (self.paired.low, self.paired.high))
-        numbers = f"{points(self.paired.mean)} points, 95 % interval [{low}, {high}]"
-        match self.verdict:
-            case "too few seeds":
-                return f"{self.first} and {self.second} share {seeds_text(self.paired.n)}."
-            case "ahead" | "behind" as word:
-                return f"{self.first} is {word} of {self.second} ({numbers})."
-            case "tie":
-                within = f"within ±{100 * self.equivalence.margin:g} points"
-                return f"{self.first} and {self.second} tie, {within} ({numbers})."
-            case _:
-                least = f"smallest detectable {points(self.detectable)}"
-                return f"No difference shown of {self.first} to {self.second} ({numbers}; {least})."
 
 
 def difference(

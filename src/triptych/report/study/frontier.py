@@ -20,6 +20,8 @@ def fit_seconds(run: Outcome) -> float | None:
     return None if run.result is None else run.result.seconds.get("fit")
 
 
+UNLIKE = 1.5
+
 COSTS: Mapping[str, Callable[[Outcome], float | None]] = {
     "flops": training_flops,
     "seconds": fit_seconds,
@@ -65,7 +67,11 @@ def cheapest(outcomes: Outcomes, arms: Sequence[str], target: float, kind: str) 
 
 
 def frontier(outcomes: Outcomes, styles: Mapping[str, Style]) -> Chart | None:
-    """Mean accuracy against FLOPs and against seconds of training, a line for each arm."""
+    """Mean accuracy against FLOPs and against seconds of training, a line for each arm; None where
+    no arm was trained at different costs, as in cells that differ by their data."""
+    costs = [[p.cost for p in points(outcomes, arm, "flops") if p.cost > 0] for arm in styles]
+    if not any(found and max(found) > UNLIKE * min(found) for found in costs):
+        return None
     panes = [
         Pane("", Axis(title, "log"), Axis("test accuracy [%]"), marks)
         for kind, title in (("flops", "FLOPs of training"), ("seconds", "seconds of training"))

@@ -1,0 +1,51 @@
+"""The answer of a study in words: where each arm is ahead of the baseline, and by how much."""
+
+from collections.abc import Sequence
+
+from triptych.report.comparison import points
+from triptych.report.study.claims import Claim
+from triptych.report.study.differences import Difference, Verdict
+
+_WORDS: dict[Verdict, str] = {
+    "ahead": "ahead of {} in",
+    "behind": "behind {} in",
+    "tie": "a tie with {} in",
+    "not shown": "no difference to {} shown in",
+    "too few seeds": "too few seeds in common with {} in",
+}
+
+
+def answers(found: Sequence[Difference]) -> list[str]:
+    """One sentence for each arm, with mean differences in points of test accuracy."""
+    said: list[str] = []
+    for arm in dict.fromkeys(one.first for one in found):
+        mine = [one for one in found if one.first == arm]
+        parts = [
+            f"{words.format(mine[0].second)} {_listed([d for d in mine if d.verdict == verdict])}"
+            for verdict, words in _WORDS.items()
+            if any(one.verdict == verdict for one in mine)
+        ]
+        said.append(f"{arm}: {'; '.join(parts)}.")
+    return said
+
+
+def expectations(claims: Sequence[Claim]) -> str:
+    """How many of them hold; empty without any."""
+    if not claims:
+        return ""
+    kinds = {True: "confirmed", False: "not confirmed", None: "not measured"}
+    counts = {word: sum(claim.holds is kind for claim in claims) for kind, word in kinds.items()}
+    listed = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"Expectations written down before the first run: {listed}."
+
+
+def _listed(found: Sequence[Difference]) -> str:
+    return ", ".join(
+        one.cell if one.paired.n == 0 else f"{one.cell} ({_signed(one.paired.mean)})"
+        for one in found
+    )
+
+
+def _signed(share: float) -> str:
+    text = points(share)
+    return text if text.startswith("-") or text == "0.00" else f"+{text}"
