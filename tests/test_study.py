@@ -17,7 +17,7 @@ PLAIN = {
         "oracle": ["model=moe", "model/router=oracle"],
     },
     "blocks": [{"arms": ["dense", "moe"]}, {"cells": ["hard"], "arms": ["oracle"]}],
-    "baseline": "dense",
+    "baselines": ["dense"],
     "rates": [0.001, 0.01],
     "most_rates": 4,
     "tuning_seeds": [100],
@@ -44,7 +44,7 @@ def test_runs_are_numbered_and_a_study_cut_short_has_whole_comparisons():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"baseline": "dens"}, "study.baseline=dens is no arm; did you mean 'dense'"),
+        ({"baselines": ["dense", "dens"]}, "study.baselines: no arm 'dens'; did you mean 'dense'"),
         ({"blocks": [{"arms": ["mo"]}]}, "study.blocks: no arm 'mo'"),
         ({"blocks": [{"cells": ["hart"]}]}, "study.blocks: no cell 'hart'"),
         ({"seeds": []}, "study.seeds is empty"),

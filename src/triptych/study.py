@@ -42,7 +42,8 @@ class Study:
         cells: overrides of each cell, by its name.
         arms: overrides of each arm, by its name.
         blocks: which arms run in which cells.
-        baseline: the arm that the others are held against.
+        baselines: the arms that the others are held against; those of the list against the ones
+            before them.
         rates: learning rates to try first, in rising order.
         most_rates: as many are tried at most, where the best one lies at an end.
         tuning_seeds: on which they are tried.
@@ -57,7 +58,7 @@ class Study:
     cells: dict[str, list[str]]
     arms: dict[str, list[str]]
     blocks: list[Block]
-    baseline: str
+    baselines: list[str]
     rates: list[float]
     most_rates: int
     tuning_seeds: list[int]
@@ -72,10 +73,9 @@ class Study:
                     raise InvalidSetting(
                         f"study.blocks: no {kind[:-1]} '{name}'{nearest(name, names)}"
                     )
-        if self.baseline not in self.arms:
-            raise InvalidSetting(
-                f"study.baseline={self.baseline} is no arm{nearest(self.baseline, self.arms)}"
-            )
+        for name in self.baselines:
+            if name not in self.arms:
+                raise InvalidSetting(f"study.baselines: no arm '{name}'{nearest(name, self.arms)}")
         if not self.seeds:
             raise InvalidSetting("study.seeds is empty: give at least two, to tell arms apart")
         if both := set(self.seeds) & set(self.tuning_seeds):

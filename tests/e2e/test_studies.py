@@ -86,7 +86,7 @@ def test_the_page_of_a_study_can_be_made_again(done: Outcome, shared: Commands) 
         ("seed=3", "seed=3: a study chooses it; see study.seeds and study.rates"),
         ("model.dropout=0,0.1", "model.dropout=0,0.1: a study has cells of its own"),
         ("hydra.sweeper.study.seeds=[]", "study.seeds is empty: give at least two"),
-        ("hydra.sweeper.study.baseline=dens", "study.baseline=dens is no arm"),
+        ("hydra.sweeper.study.baselines=[dens]", "study.baselines: no arm 'dens'"),
         ("hydra.sweeper.study.arms.dense=[modle=ffn]", "modle"),
     ],
 )

@@ -12,7 +12,7 @@ PLAIN: dict[str, Any] = {
     "question": "Which one?",
     "cells": {"K=1": ["data.num_clusters=1"], "K=32": ["data.num_clusters=32"]},
     "arms": {"dense": ["model=ffn"], "moe": ["model=moe"]},
-    "baseline": "dense",
+    "baselines": ["dense"],
     "rates": [0.01],
     "most_rates": 1,
     "tuning_seeds": [100],

@@ -30,6 +30,8 @@ def test_tables_have_what_the_runs_scored(report):
     runs = pd.read_csv(report.page.parent / "runs.csv")
     assert set(runs["stage"]) == {"tuning", "comparison"}
     assert len(runs) == 4 + 24
+    assert runs.query("stage == 'tuning'")["test_acc"].isna().all()
+    assert runs.query("stage == 'comparison'")["test_acc"].notna().all()
     found = pd.read_csv(report.page.parent / "differences.csv")
     assert list(found["verdict"]) == ["tie", "ahead"]
     text = (report.page.parent / "table.md").read_text()

@@ -29,7 +29,7 @@ def test_a_lead_is_a_lead_after_the_correction_and_equal_means_are_none(tmp_path
 
 
 def test_the_same_lead_the_other_way_round_is_behind(tmp_path):
-    lead = differences(study(tmp_path, level, baseline="moe"))[1]
+    lead = differences(study(tmp_path, level, baselines=["moe"]))[1]
     assert (lead.first, lead.verdict) == ("dense", "behind")
 
 
@@ -43,3 +43,16 @@ def test_one_seed_shows_nothing(tmp_path):
     assert {one.verdict for one in differences(study(tmp_path, level, seeds=[0]))} == {
         "too few seeds"
     }
+
+
+def test_a_second_baseline_is_held_against_the_first_and_others_against_both(tmp_path):
+    arms = {name: ["model=ffn"] for name in ("dense", "moe", "big")}
+    levels = {"dense": 0.8, "moe": 0.9, "big": 0.85}
+    found = study(
+        tmp_path, lambda run: levels[run.arm], arms=arms, baselines=["dense", "big"], seeds=[0, 1]
+    )
+    assert [(one.first, one.second) for one in differences(found) if one.cell == "K=1"] == [
+        ("moe", "dense"),
+        ("big", "dense"),
+        ("moe", "big"),
+    ]

@@ -1,4 +1,4 @@
-"""The answer of a study in words: where each arm is ahead of the baseline, and by how much."""
+"""The answer of a study in words: where each arm is ahead of a baseline, and by how much."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ _WORDS: dict[Verdict, str] = {
 
 
 def answers(found: Sequence[Difference]) -> list[str]:
-    """One sentence for each arm, with mean differences in points of test accuracy."""
+    """One sentence for each arm and baseline, with mean differences in points of test accuracy."""
     said: list[str] = []
-    for arm in dict.fromkeys(one.first for one in found):
-        mine = [one for one in found if one.first == arm]
+    for arm, baseline in dict.fromkeys((one.first, one.second) for one in found):
+        mine = [one for one in found if (one.first, one.second) == (arm, baseline)]
         parts = [
-            f"{words.format(mine[0].second)} {_listed([d for d in mine if d.verdict == verdict])}"
+            f"{words.format(baseline)} {_listed([d for d in mine if d.verdict == verdict])}"
             for verdict, words in _WORDS.items()
             if any(one.verdict == verdict for one in mine)
         ]

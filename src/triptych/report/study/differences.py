@@ -1,4 +1,4 @@
-"""Every arm against the baseline of its study, paired by seed, in each cell."""
+"""Every arm against the baselines of its study, paired by seed, in each cell."""
 
 from dataclasses import dataclass
 from typing import Literal, final
@@ -76,12 +76,13 @@ def difference(
 
 def differences(outcomes: Outcomes) -> list[Difference]:
     """All of them, cell by cell, corrected together."""
-    baseline = outcomes.study.baseline
+    baselines = outcomes.study.baselines
     found = [
         difference(outcomes, cell, arm, baseline)
         for cell in outcomes.cells()
+        for place, baseline in enumerate(baselines)
         for arm in outcomes.arms(cell)
-        if arm != baseline and baseline in outcomes.arms(cell)
+        if arm not in baselines[: place + 1] and baseline in outcomes.arms(cell)
     ]
     corrected = holm([one.paired.p for one in found])
     return [

@@ -1,4 +1,4 @@
-"""A study in figures: accuracy over the cells, and every arm against the baseline."""
+"""A study in figures: accuracy over the cells, and every arm against the baselines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -74,8 +74,9 @@ def over_cells(outcomes: Outcomes, styles: Mapping[str, Style]) -> Chart | None:
 def against(found: Sequence[Difference], styles: Mapping[str, Style]) -> Chart | None:
     """Every difference with its interval, a pane for each cell; None without any."""
     panes: list[Pane] = []
-    for cell in dict.fromkeys(one.cell for one in found):
-        judged = [one for one in found if one.cell == cell and one.paired.n > 1]
+    for cell, second in dict.fromkeys((one.cell, one.second) for one in found):
+        here = [one for one in found if (one.cell, one.second) == (cell, second)]
+        judged = [one for one in here if one.paired.n > 1]
         if not judged:
             continue
         marks: list[Mark] = [
@@ -91,7 +92,7 @@ def against(found: Sequence[Difference], styles: Mapping[str, Style]) -> Chart |
         ]
         margin = 100 * judged[0].equivalence.margin
         marks += [Upright("", x) for x in (-margin, 0.0, margin)]
-        x_axis = Axis(f"minus {judged[0].second} [points]")
+        x_axis = Axis(f"minus {second} [points]")
         panes.append(Pane(cell, x_axis, Axis("", "category"), marks))
     if not panes:
         return None

@@ -49,13 +49,14 @@ def arms_frame(outcomes: Outcomes) -> pd.DataFrame:
 
 
 def runs_frame(outcomes: Outcomes) -> pd.DataFrame:
-    """One row for each run: its trial, its status, and what it scored."""
+    """One row for each run: its trial, its status, and what it scored; on the test split only where
+    it is compared."""
     return pd.DataFrame(
         {
             **vars(run.trial),
             "status": "not started" if run.result is None else run.result.status,
             "best_val": run.value("val/acc"),
-            "test_acc": run.value(ACCURACY),
+            "test_acc": run.value(ACCURACY) if run.trial.stage == "comparison" else None,
         }
         for run in outcomes.runs
     )
@@ -102,7 +103,8 @@ def claim_cells(claims: Sequence[Claim]) -> list[list[str]]:
     """What was expected, what was measured, and whether they agree; the first row is the head."""
     rows = [["Expected", "Needed", "Measured", "Seeds", ""]]
     for claim in claims:
-        low, high = (f"{value:.2f}" for value in (claim.measured.low, claim.measured.high))
+        bounds = (claim.measured.low, claim.measured.high)
+        low, high = (f"{round(value, 2) + 0.0:.2f}" for value in bounds)
         interval = "" if math.isnan(claim.measured.low) else f" [{low}, {high}]"
         value = "" if claim.seeds == 0 else f"{claim.measured.value:.2f}{interval}"
         word = {None: "not measured", True: "holds", False: "DOES NOT HOLD"}[claim.holds]
