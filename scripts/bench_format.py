@@ -22,6 +22,7 @@ from typing import Any, Literal
 import torch
 
 from triptych.result import write_whole
+from triptych.run.facts import processor
 
 SCHEMA = 2
 FEWEST_ROUNDS = 6
@@ -235,17 +236,7 @@ def machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "gpu": gpu,
     }
-
-
-def _processor() -> str:
-    """The model's name; `platform.processor()` is empty on most Linux systems."""
-    file = Path("/proc/cpuinfo")
-    if file.exists():
-        for line in file.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"

@@ -12,6 +12,7 @@ from triptych.run.facts import (
     git_state,
     now,
     peak_memory_mib,
+    processor,
     reset_peak_memory,
     versions,
 )
@@ -101,7 +102,7 @@ def test_the_device_is_described() -> None:
     facts = device_facts(CPU, processes=2)
     assert (facts["kind"], facts["processes"]) == ("cpu", 2)
     assert facts["threads"] == torch.get_num_threads()
-    assert facts["name"]
+    assert facts["name"] == processor() != ""
 
 
 def test_peak_memory_sees_what_was_allocated_and_freed_since_the_reset() -> None:

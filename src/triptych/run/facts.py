@@ -61,13 +61,23 @@ def versions() -> dict[str, str]:
 def device_facts(device: torch.device, processes: int) -> dict[str, Any]:
     """Kind and name of the device, how many processes, and threads in each."""
     on_gpu = device.type == "cuda"
-    name = torch.cuda.get_device_name(device) if on_gpu else platform.processor() or "cpu"
+    name = torch.cuda.get_device_name(device) if on_gpu else processor()
     return {
         "kind": device.type,
         "name": name,
         "processes": processes,
         "threads": torch.get_num_threads(),
     }
+
+
+def processor() -> str:
+    """The model's name; `platform.processor()` is empty on most Linux systems."""
+    file = Path("/proc/cpuinfo")
+    if file.exists():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
 
 
 def now() -> str:
