@@ -10,6 +10,7 @@ from triptych.training.callbacks.partial_epochs import PartialEpochs
 from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
+from triptych.training.callbacks.single_experts import SingleExperts
 from triptych.training.callbacks.termination import Termination
 from triptych.training.callbacks.threshold import Threshold
 from triptych.training.cluster_environment import cluster_environment
@@ -44,6 +45,7 @@ __all__ = [
     "Patience",
     "Progress",
     "RunInCheckpoint",
+    "SingleExperts",
     "SparseModule",
     "Termination",
     "Threshold",
