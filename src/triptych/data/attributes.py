@@ -9,12 +9,13 @@ from torch import Generator, Tensor
 from triptych.data.attribute_families import ATTRIBUTE_FAMILIES
 from triptych.data.bayes import SAMPLES, answerable, bayes_ceiling
 from triptych.data.ceiling import Ceiling
+from triptych.data.draws import draw_splits, task_stream
 from triptych.data.families import LONGEST
 from triptych.data.module import ClassificationData, Splits
 from triptych.data.multimodal import SHORTEST
+from triptych.data.ranges import require, require_noise, require_sizes
 from triptych.data.scaling import Scaling, Standardize
 from triptych.data.signals import Samples, shares
-from triptych.errors import InvalidSetting
 from triptych.seeds import derive
 
 MOST_BINS = 64
@@ -56,17 +57,14 @@ class AttributesData(ClassificationData):
         scaling: Scaling | None = None,
     ) -> None:
         super().__init__(seed, batch_size)
-        _check_range("num_families", num_families, 1, len(ATTRIBUTE_FAMILIES))
-        _check_range("label_bins", label_bins, 2, MOST_BINS)
-        _check_range("seq_len", seq_len, SHORTEST, LONGEST)
+        most = len(ATTRIBUTE_FAMILIES)
+        require(1 <= num_families <= most, "num_families", num_families, f"in [1, {most}]")
+        require(2 <= label_bins <= MOST_BINS, "label_bins", label_bins, f"in [2, {MOST_BINS}]")
+        lengths = f"in [{SHORTEST}, {LONGEST}]"
+        require(SHORTEST <= seq_len <= LONGEST, "seq_len", seq_len, lengths)
         self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        for split, n in self._sizes.items():
-            if n < num_families:
-                raise InvalidSetting(
-                    f"data.n_{split}={n} must be at least {num_families}, one for each family"
-                )
-        if not 0 <= noise < float("inf"):
-            raise InvalidSetting(f"data.noise={noise} must be a finite number, 0 or more")
+        require_sizes(self._sizes, num_families, "one for each family")
+        require_noise("noise", noise)
         self._families = ATTRIBUTE_FAMILIES[:num_families]
         self._bins, self._seq_len, self._noise = label_bins, seq_len, noise
         self._scaling = scaling or Standardize()
@@ -89,21 +87,19 @@ class AttributesData(ClassificationData):
     @property
     def labels(self) -> Int[Tensor, "families bins"]:
         """The class of each bin. A family keeps its permutation when others join."""
-        generator = Generator().manual_seed(derive(self.seed, "task"))
-        rows = [torch.randperm(self._bins, generator=generator) for _ in self._families]
+        stream = task_stream(self.seed)
+        rows = [torch.randperm(self._bins, generator=stream) for _ in self._families]
         return torch.stack(rows)
 
     def generate(self) -> Splits:
         """Three independent draws, scaled by what the first of them says."""
-        raw = {split: self._draw(split, n) for split, n in self._sizes.items()}
-        scale = self._scaling.fit(raw["train"].x)
-        return Splits(**{name: part._replace(x=scale(part.x)) for name, part in raw.items()})
+        return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
 
     def ceiling(self) -> Ceiling | None:
         """By the likelihood of fresh signals under each bin of each family, by quadrature."""
         if not answerable(self._seq_len, self._noise):
             return None
-        x = self._draw("ceiling", SAMPLES).x
+        x = self._draw(SAMPLES, Generator().manual_seed(derive(self.seed, "data", "ceiling"))).x
         joint = x.new_full((len(x), self._bins), -torch.inf, dtype=torch.float64)
         for family, label in zip(self._families, self.labels, strict=True):
             logs = family.likelihood(self._bins)(x, self._noise)
@@ -112,9 +108,8 @@ class AttributesData(ClassificationData):
             joint[:, label] = torch.logaddexp(joint[:, label], logs)
         return bayes_ceiling(joint)
 
-    def _draw(self, split: str, n: int) -> Samples:
+    def _draw(self, n: int, generator: Generator) -> Samples:
         """As evenly divided over the families as whole numbers allow, in random order."""
-        generator = Generator().manual_seed(derive(self.seed, "data", split))
         counts = shares(n, len(self._families))
         traits = [
             family.draw(count, self._seq_len, generator)
@@ -127,8 +122,3 @@ class AttributesData(ClassificationData):
         order = torch.randperm(n, generator=generator)
         y = self.labels[family, bins.clamp(max=self._bins - 1)]
         return Samples(x[order], y[order], family[order])
-
-
-def _check_range(key: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise InvalidSetting(f"data.{key}={value} must be in [{low}, {high}]")
