@@ -21,7 +21,7 @@ def test_the_rule_of_the_theorem_is_always_right_and_so_is_the_ceiling():
     cosine = (direction @ task.signals.T)[torch.arange(len(y)), :, named]
     nearest = cosine.gather(1, cosine.abs().argmax(dim=1, keepdim=True))[:, 0]
     assert torch.equal(nearest.gt(0).long(), y)
-    assert data.ceiling() == (1.0, 0.0)
+    assert data.ceiling() == (1.0, 0.0, 0)
 
 
 def test_a_sample_is_signal_centre_noise_and_another_signal_in_random_order():

@@ -34,7 +34,7 @@ def test_features_are_standard_normal_and_classes_balanced():
 
 def test_the_ceiling_is_reached_by_the_rule_itself():
     data, (x, y, _) = samples(20_000, label_noise=0.2)
-    assert data.ceiling() == (0.8, 0.0)
+    assert data.ceiling() == (0.8, 0.0, 0)
     right = (data.task.above(x).long() == y).double().mean().item()
     assert right == pytest.approx(0.8, abs=0.012)
 

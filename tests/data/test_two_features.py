@@ -31,7 +31,7 @@ def test_a_line_through_the_middle_of_each_quadrant_divides_the_classes():
 
 def test_the_ceiling_is_reached_by_the_rule_itself():
     data = TwoFeaturesData(0, label_noise=0.2, n_test=20_000)
-    assert data.ceiling() == (0.8, 0.0)
+    assert data.ceiling() == (0.8, 0.0, 0)
     x, y, _ = data.splits.test
     right = (data.task.above(x).long() == y).double().mean().item()
     assert right == pytest.approx(0.8, abs=0.012)

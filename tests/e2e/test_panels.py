@@ -44,7 +44,7 @@ def test_the_result_has_no_empty_field(run: Outcome) -> None:
     result = run.result
     assert (result.status, result.panel, result.seed) == ("finished", run.folder.name, 0)
     assert result.error is None
-    may_be = ("seed", "resumed_from", "ended_early")
+    may_be = ("seed", "resumed_from", "ended_early", "match")
     empty = [k for k, v in vars(result).items() if v in ("", {}, [], 0.0) and k not in may_be]
     assert empty == []
     assert (result.epochs, result.steps) == (2, 8)  # 512 samples in batches of 128

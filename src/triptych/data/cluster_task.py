@@ -84,7 +84,7 @@ class ClusterTask:
             decided = guesses[:, :DECIDING].double().mean(1) > 0.5
             shares.append((guesses[:, DECIDING:] == decided[:, None]).double().mean(1))
         right = torch.cat(shares) * (1 - 2 * self.label_noise) + self.label_noise
-        return Ceiling(float(right.mean()), float(right.std()) / n**0.5)
+        return Ceiling(float(right.mean()), float(right.std()) / n**0.5, n)
 
 
 def draw_axes(
