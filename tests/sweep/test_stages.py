@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,10 +93,19 @@ def test_one_rate_needs_no_choice(tmp_path):
     assert set(chosen(tmp_path).values()) == {0.02}
 
 
-@pytest.mark.parametrize("argument", ["seed=3", "model.lr=0.1", "model.top_k=1,2"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "seed=3",
+        "++model.lr=0.1",
+        "model.top_k=1,2",
+        "data.num_clusters=range(1,3)",
+        "model=glob(*)",
+    ],
+)
 def test_what_a_study_chooses_cannot_be_typed(tmp_path, argument):
     trainer = Trainer(1.0)
-    with pytest.raises(Stopped, match=f"^{argument}: a study"):
+    with pytest.raises(Stopped, match=f"^{re.escape(argument)}: a study"):
         run(tmp_path, trainer, [argument])
     assert trainer.launched == []
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from triptych.data.ceiling import Ceiling
@@ -35,15 +35,18 @@ class QuadrantTask:
     def draw(self, n: int, generator: Generator) -> Samples:
         """n samples; the family of each is its quadrant."""
         x = torch.empty(n, 2).uniform_(-1, 1, generator=generator)
-        right, upper = (x > 0).long().unbind(1)
-        quadrant = 2 * right + upper
-        return Samples(x, flipped(self.above(x), self.label_noise, generator), quadrant)
+        return Samples(x, flipped(self.above(x), self.label_noise, generator), quadrants(x))
 
     def above(self, x: Float[Tensor, "n 2"]) -> Tensor:
         """The label without noise, (n) bool."""
-        side = (x > 0).long()
-        quadrant = 2 * side[:, 0] + side[:, 1]
-        return ((x - (side - 0.5)) * self.normals[quadrant]).sum(1) > 0
+        middle = (x > 0).float() - 0.5
+        return ((x - middle) * self.normals[quadrants(x)]).sum(1) > 0
+
+
+def quadrants(x: Float[Tensor, "n 2"]) -> Int[Tensor, " n"]:
+    """Numbers of the quadrants, in the order of `QUADRANTS`."""
+    right, upper = (x > 0).long().unbind(1)
+    return 2 * right + upper
 
 
 @final

@@ -1,5 +1,6 @@
 """The parts that all pages are made of: one file that needs nothing from outside."""
 
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
@@ -58,6 +59,26 @@ def figure(chart: Chart) -> str:
         f'<div class="panes{three}">{plots}</div>'
         f"<figcaption>{escape(chart.caption)}</figcaption></figure>"
     )
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], look: str = "listed") -> str:
+    """A table of plain texts, which scrolls where it is too wide.
+
+    Args:
+        head: of the columns.
+        rows: below it.
+        look: of `page.css`.
+    """
+    headings = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table class="{look}"><thead><tr>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(text: str) -> str:
+    return f"<td>{escape(text)}</td>"
 
 
 def _key(key: Key) -> str:

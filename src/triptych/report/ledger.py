@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from triptych.report.comparison import Comparison, points
+from triptych.report.html import table
 from triptych.report.runs import Run, Runs
 from triptych.report.settings import shared_overrides
 from triptych.result import FILE
@@ -34,7 +35,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
         "finds in 80 % of all repetitions, given the spread seen here, at the level of Holm's "
         "first step (0.05 divided by the number of pairs on the same data)."
     )
-    return f'<p class="small">{legend}</p>{_table(head, rows, "numbers")}'
+    return f'<p class="small">{legend}</p>{table(head, rows, "numbers")}'
 
 
 def measured(runs: Runs) -> str:
@@ -76,7 +77,7 @@ def failures(runs: Runs) -> str:
         return ""
     counts = _distinct_counts([run.result.status for run in runs.others])
     intro = f"<p>In no table, statistic or figure: {escape(counts)}.</p>"
-    return intro + _table(("Run", "Setting", "Status", "Message"), rows)
+    return intro + table(("Run", "Setting", "Status", "Message"), rows)
 
 
 def unreadable(runs: Runs) -> str:
@@ -84,7 +85,7 @@ def unreadable(runs: Runs) -> str:
     if not runs.unreadable:
         return ""
     rows = [(f"{bad.folder.name}/{FILE}", bad.reason) for bad in runs.unreadable]
-    return f"<p>Set aside; in nothing on this page.</p>{_table(('File', 'Reason'), rows)}"
+    return f"<p>Set aside; in nothing on this page.</p>{table(('File', 'Reason'), rows)}"
 
 
 def run_table(runs: Runs) -> str:
@@ -102,7 +103,7 @@ def run_table(runs: Runs) -> str:
         for run in (*runs.finished, *runs.others)
     ]
     head = ("Run", "Setting", "Seed", "Status", "Test accuracy", "Configuration", "Folder")
-    return f"<details><summary>{len(rows)} run folders</summary>{_table(head, rows)}</details>"
+    return f"<details><summary>{len(rows)} run folders</summary>{table(head, rows)}</details>"
 
 
 def _status(run: Run) -> str:
@@ -124,19 +125,6 @@ def _compared(c: Comparison) -> tuple[str, ...]:
         _points(c.detectable),
         c.verdict,
     )
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], look: str = "listed") -> str:
-    headings = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table class="{look}"><thead><tr>{headings}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(text: str) -> str:
-    return f"<td>{escape(text)}</td>"
 
 
 def _commands(runs: Sequence[Run]) -> str:

@@ -1,5 +1,6 @@
 """One fixed colour per panel, safe for colour-blind readers; shades and dashes for its settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from triptych.report.runs import Runs
@@ -24,16 +25,25 @@ class Style:
 
 
 def styles(runs: Runs) -> dict[str, Style]:
-    """The style of each setting: the colour of its panel, then paler with another dash."""
+    """The style of each setting."""
     panels = {run.setting: run.result.panel for run in runs.finished}
+    return panel_styles({setting: panels[setting] for setting in runs.settings})
+
+
+def panel_styles(panels: Mapping[str, str]) -> dict[str, Style]:
+    """The style of each name: the colour of its panel, then paler with another dash.
+
+    Args:
+        panels: by name, in the order of the legend.
+    """
     found: dict[str, Style] = {}
-    for setting in runs.settings:
-        siblings = [name for name in runs.settings if panels[name] == panels[setting]]
-        place = siblings.index(setting)
+    for name, panel in panels.items():
+        siblings = [other for other in panels if panels[other] == panel]
+        place = siblings.index(name)
         paleness = 0.6 * place / max(3, len(siblings) - 1)
-        colour = lighten(PANEL_COLOURS.get(panels[setting], OTHER), paleness)
-        symbol = PANEL_SYMBOLS.get(panels[setting], "triangle-up")
-        found[setting] = Style(colour, DASHES[place % len(DASHES)], symbol)
+        colour = lighten(PANEL_COLOURS.get(panel, OTHER), paleness)
+        symbol = PANEL_SYMBOLS.get(panel, "triangle-up")
+        found[name] = Style(colour, DASHES[place % len(DASHES)], symbol)
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from triptych.report.html import table
 from triptych.report.runs import Run, Runs
 
 
@@ -70,13 +71,8 @@ def routing_table(runs: Runs) -> str:
         for setting, layer in named
     ]
     headings = ("Setting", "Layer", *(measure.heading for measure in measures))
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
     legend = "; ".join(f"{measure.heading}: {measure.meaning}" for measure in measures)
-    return (
-        f'<p class="small">Means over seeds. {escape(legend)}.</p><div class="scroll">'
-        f'<table class="listed"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    return f'<p class="small">Means over seeds. {escape(legend)}.</p>{table(headings, rows)}'
 
 
 def _layers(runs: Sequence[Run]) -> list[str]:

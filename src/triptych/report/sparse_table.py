@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from triptych.report.html import table
 from triptych.report.runs import Run, Runs
 from triptych.report.table import short_number
 
@@ -106,20 +107,10 @@ def _table(
     rows: Mapping[tuple[str, ...], Sequence[Mapping[str, Any]]],
 ) -> str:
     known = [m for m in measures if any(_values(found, m.key) for found in rows.values())]
-    head = "".join(f'<th scope="col">{escape(t)}</th>' for t in (*names, *_headings(known)))
-    body = "".join(
-        f"<tr>{''.join(_cell(text) for text in (*name, *(_mean(found, m) for m in known)))}</tr>"
-        for name, found in rows.items()
-    )
+    cells = ((*name, *(_mean(found, m) for m in known)) for name, found in rows.items())
     told = "; ".join(f"{m.heading}: {m.meaning}" for m in known if m.meaning)
-    return (
-        f'<p class="small">Means over seeds. {escape(told)}.</p><div class="scroll">'
-        f'<table class="listed"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _headings(measures: Sequence[Measure]) -> list[str]:
-    return [measure.heading for measure in measures]
+    head = (*names, *(m.heading for m in known))
+    return f'<p class="small">Means over seeds. {escape(told)}.</p>{table(head, cells)}'
 
 
 def _values(found: Sequence[Mapping[str, Any]], key: str) -> list[float]:
@@ -130,7 +121,3 @@ def _values(found: Sequence[Mapping[str, Any]], key: str) -> list[float]:
 def _mean(found: Sequence[Mapping[str, Any]], measure: Measure) -> str:
     values = _values(found, measure.key)
     return measure.write(sum(values) / len(values)) if values else "-"
-
-
-def _cell(text: str) -> str:
-    return f"<td>{escape(text)}</td>"

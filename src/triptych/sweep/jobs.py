@@ -30,6 +30,16 @@ def count_jobs(overrides: list[str], loader: ConfigLoader | None = None) -> int:
     return math.prod(choices.values())
 
 
+def is_swept(override: str) -> bool:
+    """Whether it stands for several values.
+
+    >>> is_swept("model.top_k=1,2"), is_swept("seed=range(3)"), is_swept("a.b=[1,2]")
+    (True, True, False)
+    """
+    (parsed,) = OverridesParser.create().parse_overrides([override])
+    return parsed.is_sweep_override()
+
+
 def title(result: Result) -> str:
     """How progress names a run: `run 4 of 9: moe, seed 0` inside a sweep."""
     hydra = HydraConfig.get()

@@ -8,7 +8,18 @@ from typing import Any, final
 from hydra.core.utils import JobReturn, JobStatus
 
 from triptych.errors import InvalidSetting, Stopped
-from triptych.study import Pair, Record, Study, Trial, best_rate, from_config, more_rates, trials
+from triptych.study import (
+    RATE,
+    Pair,
+    Record,
+    Study,
+    Trial,
+    best_rate,
+    from_config,
+    more_rates,
+    trials,
+)
+from triptych.sweep.jobs import is_swept
 from triptych.sweep.note import read_note
 
 Launch = Callable[..., Sequence[JobReturn]]
@@ -62,10 +73,9 @@ def check(study: Study, arguments: Sequence[str]) -> None:
         InvalidSetting: naming it.
     """
     for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key in ("seed", "model.lr"):
+        if argument.lstrip("+~").partition("=")[0] in ("seed", RATE):
             raise InvalidSetting(f"{argument}: a study chooses it; see study.seeds and study.rates")
-        if "," in value and value[0] not in "[{'\"":
+        if is_swept(argument):
             raise InvalidSetting(f"{argument}: a study has cells of its own; give one value")
 
 

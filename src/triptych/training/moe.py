@@ -211,19 +211,21 @@ class MoEModule(ClassifierModule):
         return nn.ModuleDict({n: RoutingMetrics(e, families) for n, e in layers})
 
 
-def decisions_of(network: nn.Module) -> dict[str, int]:
-    """Layers that decide, by the name that the network's forward uses, with their E."""
+def moe_layers(network: nn.Module) -> dict[str, MoE]:
+    """By the names that the network's forward uses."""
     return {
-        name.removeprefix("blocks."): len(layer.uniform_share())
+        name.removeprefix("blocks."): layer
         for name, layer in network.named_modules()
         if isinstance(layer, MoE)
     }
 
 
+def decisions_of(network: nn.Module) -> dict[str, int]:
+    """Layers that decide, with their E."""
+    return {name: len(layer.uniform_share()) for name, layer in moe_layers(network).items()}
+
+
 def self_balancing_routers(network: nn.Module) -> dict[str, SelfBalancing]:
     """Routers that want to be told the load after each step, by the name of their layer."""
-    return {
-        name.removeprefix("blocks."): layer.router
-        for name, layer in network.named_modules()
-        if isinstance(layer, MoE) and isinstance(layer.router, SelfBalancing)
-    }
+    routers = {name: layer.router for name, layer in moe_layers(network).items()}
+    return {name: router for name, router in routers.items() if isinstance(router, SelfBalancing)}

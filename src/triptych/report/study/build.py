@@ -1,6 +1,6 @@
 """From the folder of a study to its page and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import final
 from rich.console import Console
 
 from triptych.report.chart import Chart
-from triptych.report.html import figure, section, whole_page
+from triptych.report.html import figure, section, table, whole_page
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.study import tables
 from triptych.report.study.answer import answers, expectations
-from triptych.report.study.claims import Claim, judged
+from triptych.report.study.claims import judged
 from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
@@ -24,11 +24,14 @@ from triptych.result import write_whole
 @final
 @dataclass(frozen=True, eq=False)
 class StudyReport:
-    """A study's report on disk."""
+    """A study's report on disk.
 
-    outcomes: Outcomes
+    Attributes:
+        tables: by their titles.
+    """
+
     differences: Sequence[Difference]
-    claims: Sequence[Claim]
+    tables: Mapping[str, tables.Rows]
     page: Path
 
 
@@ -40,6 +43,8 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     """
     outcomes = read_outcomes(folder)
     found, claims = differences(outcomes), judged(outcomes)
+    arms = tables.arms_frame(outcomes)
+    told = tables.sections(outcomes, arms, found, claims)
     styles = arm_styles(outcomes)
     drawn = (
         over_cells(outcomes, styles),
@@ -52,24 +57,13 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
         stale.unlink()
     for chart in charts:
         save_png(chart, out / "figures")
-    tables.arms_frame(outcomes).to_csv(out / "arms.csv", index=False)
+    arms.to_csv(out / "arms.csv", index=False)
     tables.runs_frame(outcomes).to_csv(out / "runs.csv", index=False)
     tables.differences_frame(found).to_csv(out / "differences.csv", index=False)
-    write_whole(out / "table.md", summary(outcomes, found, claims))
-    page = write_whole(out / "index.html", _page(outcomes, found, claims, charts))
-    return StudyReport(outcomes, found, claims, page)
-
-
-def summary(outcomes: Outcomes, found: Sequence[Difference], claims: Sequence[Claim]) -> str:
-    """The whole study in Markdown."""
-    parts = [f"# {outcomes.study.question}\n"]
-    parts += [f"{sentence}\n" for sentence in (*answers(found), made_by(outcomes))]
-    parts.append(tables.markdown(tables.accuracy_cells(outcomes)))
-    if claims:
-        parts += ["## Expected and measured\n", tables.markdown(tables.claim_cells(claims))]
-    parts += ["## Differences\n", tables.markdown(tables.difference_cells(found))]
-    parts += ["## Costs\n", tables.markdown(tables.cost_cells(outcomes))]
-    return "\n".join(parts)
+    said = [line for line in (*answers(found), expectations(claims)) if line]
+    write_whole(out / "table.md", _markdown(outcomes, said, told))
+    page = write_whole(out / "index.html", _page(outcomes, said, told, charts))
+    return StudyReport(found, told, page)
 
 
 def made_by(outcomes: Outcomes) -> str:
@@ -87,41 +81,45 @@ def made_by(outcomes: Outcomes) -> str:
 
 
 def print_study_report(report: StudyReport) -> None:
-    """The table, the answer and the claims, as plain lines."""
+    """The accuracies, the answer and the claims, as plain lines."""
     console = Console(width=200, highlight=False)
-    for line in tables.markdown(tables.accuracy_cells(report.outcomes)).splitlines():
+    accuracies = tables.markdown(report.tables.get(tables.ACCURACIES, [[]])).splitlines()
+    claims = report.tables.get(tables.CLAIMS, [[]])[1:]
+    judged = [f"{word}: {text} ({needed}; {value})" for text, needed, value, _, word in claims]
+    for line in (*accuracies, *answers(report.differences), *judged, f"Report: {report.page}"):
         console.print(line, markup=False, soft_wrap=True)
-    for sentence in answers(report.differences):
-        console.print(sentence, markup=False, soft_wrap=True)
-    for text, needed, measured, _, word in tables.claim_cells(report.claims)[1:]:
-        console.print(f"{word}: {text} ({needed}; {measured})", markup=False, soft_wrap=True)
-    console.print(f"Report: {report.page}", markup=False, soft_wrap=True)
+
+
+def _markdown(outcomes: Outcomes, said: Sequence[str], told: Mapping[str, tables.Rows]) -> str:
+    """The whole study, the answer first."""
+    parts = [f"# {outcomes.study.question}\n"]
+    parts += [f"{sentence}\n" for sentence in (*said, made_by(outcomes))]
+    parts += [f"## {title}\n\n{tables.markdown(rows)}" for title, rows in told.items()]
+    return "\n".join(parts)
 
 
 def _page(
     outcomes: Outcomes,
-    found: Sequence[Difference],
-    claims: Sequence[Claim],
+    said: Sequence[str],
+    told: Mapping[str, tables.Rows],
     charts: Sequence[Chart],
 ) -> str:
-    said = [*answers(found), expectations(claims)]
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said)
     top = (
         f"<header><h1>{escape(outcomes.study.question)}</h1>"
         f'<p class="byline">{escape(made_by(outcomes))}</p>'
         f'<div class="answer" id="answer">{sentences}</div></header>'
     )
-    expected = tables.html(tables.claim_cells(claims)) if claims else ""
-    body = [
-        top,
-        section("results", "Test accuracy", tables.html(tables.accuracy_cells(outcomes))),
-        section("claims", "Expected and measured", expected),
-        section("figures", "Figures", "".join(map(figure, charts))),
-        section("comparisons", "Differences", tables.html(tables.difference_cells(found))),
-        section("costs", "Costs", tables.html(tables.cost_cells(outcomes))),
-        "<footer>Made by Triptych from the runs of a study.</footer>",
-    ]
-    return whole_page(outcomes.study.question, "".join(body), sum(len(c.panes) for c in charts))
+    shown = {t: section(_address(t), t, table(rows[0], rows[1:])) for t, rows in told.items()}
+    first = [shown.pop(title, "") for title in (tables.ACCURACIES, tables.CLAIMS)]
+    drawn = section("figures", "Figures", "".join(map(figure, charts)))
+    footer = "<footer>Made by Triptych from the runs of a study.</footer>"
+    body = "".join([top, *first, drawn, *shown.values(), footer])
+    return whole_page(outcomes.study.question, body, sum(len(c.panes) for c in charts))
+
+
+def _address(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def _machine(device: dict[str, object]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from triptych.report.chart import Axis, Chart, Cloud, Interval, Line, Mark, Pane, Upright
-from triptych.report.palette import DASHES, OTHER, PANEL_COLOURS, PANEL_SYMBOLS, Style, lighten
+from triptych.report.palette import Style, panel_styles
 from triptych.report.study.differences import Difference
 from triptych.report.study.outcomes import Outcomes
 
@@ -13,18 +13,9 @@ WIDE = 8.0  # from this ratio on, an axis is logarithmic
 
 
 def arm_styles(outcomes: Outcomes) -> dict[str, Style]:
-    """The colour of each arm's panel, paler with another dash for each arm of the same."""
+    """The style of each arm, by the panel of its runs."""
     panels = {run.trial.arm: run.result.panel for run in outcomes.runs if run.result is not None}
-    found: dict[str, Style] = {}
-    for arm in outcomes.study.arms:
-        panel = panels.get(arm, "")
-        siblings = [name for name in outcomes.study.arms if panels.get(name, "") == panel]
-        place = siblings.index(arm)
-        colour = PANEL_COLOURS.get(panel, OTHER)
-        paleness = 0.6 * place / max(3, len(siblings) - 1)
-        symbol = PANEL_SYMBOLS.get(panel, "triangle-up")
-        found[arm] = Style(lighten(colour, paleness), DASHES[place % len(DASHES)], symbol)
-    return found
+    return panel_styles({arm: panels.get(arm, "") for arm in outcomes.study.arms})
 
 
 def place(cell: str) -> float | None:

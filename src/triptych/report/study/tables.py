@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from triptych.report.comparison import points
+from triptych.report.resampling import Bounded, interquartile_mean, probability_of_improvement
 from triptych.report.statistics import paired_difference
 from triptych.report.study.claims import Claim
 from triptych.report.study.differences import Difference
@@ -15,6 +15,10 @@ from triptych.report.study.outcomes import ACCURACY, Outcomes
 
 COSTS = ("params_total", "params_active", "flops", "flops_executed")
 NAN = float("nan")
+ACCURACIES, CLAIMS = "Test accuracy", "Expected and measured"
+
+Rows = list[list[str]]
+"""A table whose first row is the head and whose first column names the others."""
 
 
 def arms_frame(outcomes: Outcomes) -> pd.DataFrame:
@@ -87,9 +91,27 @@ def differences_frame(found: Sequence[Difference]) -> pd.DataFrame:
     )
 
 
-def accuracy_cells(outcomes: Outcomes) -> list[list[str]]:
-    """Arms as rows, cells as columns, accuracies in percent; the first row is the head."""
-    frame = arms_frame(outcomes).set_index(["arm", "cell"])
+def sections(
+    outcomes: Outcomes, arms: pd.DataFrame, found: Sequence[Difference], claims: Sequence[Claim]
+) -> dict[str, Rows]:
+    """All tables by their titles; without those that have nothing to say.
+
+    Args:
+        arms: of `arms_frame`.
+    """
+    every = {
+        ACCURACIES: _accuracies(outcomes, arms),
+        "Over all cells": _overall(outcomes),
+        CLAIMS: _claims(claims),
+        "Differences": _differences(found),
+        "Costs": _costs(arms),
+    }
+    return {title: rows for title, rows in every.items() if len(rows) > 1}
+
+
+def _accuracies(outcomes: Outcomes, arms: pd.DataFrame) -> Rows:
+    """Arms as rows, cells as columns, in percent."""
+    frame = arms.set_index(["arm", "cell"])
     cells = list(outcomes.cells())
     rows = [["", *cells]]
     for arm in outcomes.study.arms:
@@ -99,21 +121,40 @@ def accuracy_cells(outcomes: Outcomes) -> list[list[str]]:
     return rows
 
 
-def claim_cells(claims: Sequence[Claim]) -> list[list[str]]:
-    """What was expected, what was measured, and whether they agree; the first row is the head."""
+def _overall(outcomes: Outcomes) -> Rows:
+    """Of the arms that are in all of several cells: the interquartile mean of their accuracies in
+    percent, and how probable it is that a run of them beats one of a baseline."""
+    cells = list(outcomes.cells())
+    scores = {
+        arm: {cell: list(outcomes.scores(cell, arm).values()) for cell in cells}
+        for arm in outcomes.study.arms
+    }
+    whole = {arm: by_cell for arm, by_cell in scores.items() if all(by_cell.values())}
+    against = [baseline for baseline in outcomes.study.baselines if baseline in whole]
+    rows = [["Arm", "Interquartile mean", *(f"Probability to beat {b}" for b in against)]]
+    if len(cells) < 2:
+        return rows
+    for arm, by_cell in whole.items():
+        chances = [
+            "" if arm == b else _bounded(probability_of_improvement(by_cell, whole[b]), 1)
+            for b in against
+        ]
+        rows.append([arm, _bounded(interquartile_mean(by_cell), 100), *chances])
+    return rows
+
+
+def _claims(claims: Sequence[Claim]) -> Rows:
+    """What was expected, what was measured, and whether they agree."""
     rows = [["Expected", "Needed", "Measured", "Seeds", ""]]
     for claim in claims:
-        bounds = (claim.measured.low, claim.measured.high)
-        low, high = (f"{round(value, 2) + 0.0:.2f}" for value in bounds)
-        interval = "" if math.isnan(claim.measured.low) else f" [{low}, {high}]"
-        value = "" if claim.seeds == 0 else f"{claim.measured.value:.2f}{interval}"
+        value = "" if claim.seeds == 0 else _bounded(claim.measured, 1)
         word = {None: "not measured", True: "holds", False: "DOES NOT HOLD"}[claim.holds]
         rows.append([claim.text, claim.needed, value, str(claim.seeds), word])
     return rows
 
 
-def difference_cells(found: Sequence[Difference]) -> list[list[str]]:
-    """Differences in points; the first row is the head."""
+def _differences(found: Sequence[Difference]) -> Rows:
+    """In points."""
     measured = ["Points", "95 % interval", "Bootstrap", "Seeds ahead"]
     tested = ["p (Holm)", "p (ranks)", "p (tie)", "Smallest detectable", "Verdict"]
     rows = [["Cell", "Arm", "minus", *measured, *tested]]
@@ -137,11 +178,11 @@ def difference_cells(found: Sequence[Difference]) -> list[list[str]]:
     return rows
 
 
-def cost_cells(outcomes: Outcomes) -> list[list[str]]:
-    """What each arm costs, cell by cell; the first row is the head."""
+def _costs(arms: pd.DataFrame) -> Rows:
+    """What each arm costs, cell by cell."""
     head = ["Cell", "Arm", "Learning rate", "Params", "Active", "FLOPs", "Executed"]
     rows = [[*head, "Training FLOPs", "Steps", "Seconds"]]
-    for row in arms_frame(outcomes).to_dict("records"):
+    for row in arms.to_dict("records"):
         numbers = [row[name] for name in (*COSTS, "training_flops", "steps", "fit_seconds")]
         shown = ["" if _unknown(value) else f"{float(value):,.4g}" for value in numbers]
         rate = "" if _unknown(row["lr"]) else f"{row['lr']:g}"
@@ -149,21 +190,8 @@ def cost_cells(outcomes: Outcomes) -> list[list[str]]:
     return rows
 
 
-def html(rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first row is the head and whose first column names the others."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
-        + "</tr>"
-        for first, *rest in rows[1:]
-    )
-    table = f'<table class="listed"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
-
-
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The same table in Markdown."""
+def markdown(rows: Rows) -> str:
+    """A table in Markdown."""
     lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
     lines.insert(1, " | ".join("---" for _ in rows[0]))
     return "".join(f"| {line} |\n" for line in lines)
@@ -178,6 +206,11 @@ def _accuracy(frame: pd.DataFrame, arm: str, cell: str) -> str:
     half = (float(row["high"]) - float(row["low"])) / 2
     spread = "" if math.isnan(half) else f" ± {points(half)}"
     return f"{points(float(row['test_acc']))}{spread}"
+
+
+def _bounded(figure: Bounded, scale: float) -> str:
+    value, low, high = (f"{round(scale * v, 2) + 0.0:.2f}" for v in vars(figure).values())
+    return value if math.isnan(figure.low) else f"{value} [{low}, {high}]"
 
 
 def _mean(values: Sequence[float | None]) -> float:

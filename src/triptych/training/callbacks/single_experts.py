@@ -7,10 +7,10 @@ from typing import Any, final
 import lightning as L
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from triptych.moe import MoE, OracleRouter, Router, Routing
-from triptych.training.moe import MoEModule
+from triptych.moe import Dropless, MoE, OracleRouter, Router, Routing
+from triptych.training.moe import MoEModule, moe_layers
 
 
 @final
@@ -70,24 +70,15 @@ class SingleExperts(L.Callback):
             return module.network(x, family)[0].argmax(dim=1)
 
 
-def moe_layers(network: nn.Module) -> dict[str, MoE]:
-    """By the names that the network's forward uses."""
-    return {
-        name.removeprefix("blocks."): layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, MoE)
-    }
-
-
 @contextmanager
 def routed_to(layer: MoE, expert: int) -> Iterator[None]:
-    """The layer sends every token to one expert while this is open."""
-    own = layer.router
-    layer.router = _OneExpert(len(layer.uniform_share()), expert)
+    """The layer sends every token to one expert, which has room for all, while this is open."""
+    router, capacity = layer.router, layer.capacity
+    layer.router, layer.capacity = _OneExpert(len(layer.uniform_share()), expert), Dropless()
     try:
         yield
     finally:
-        layer.router = own
+        layer.router, layer.capacity = router, capacity
 
 
 @final
