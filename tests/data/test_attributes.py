@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 
 from triptych.data import AttributesData, Unscaled, attributes
 from triptych.errors import InvalidSetting
-from triptych.seeds import derive
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 NAMES = ["sine", "cubic", "step", "decay", "chirp", "bump", "square", "saw"]
@@ -136,7 +135,7 @@ def test_the_ceiling_is_what_the_bayes_classifier_reaches(monkeypatch, settings,
     found = data.ceiling()
     assert low < found.accuracy < high
     assert found.samples == n
-    y = data._draw(n, torch.Generator().manual_seed(derive(data.seed, "data", "ceiling"))).y
+    y = data.draw(n, data.stream("data", "ceiling")).y
     right = (seen[0].argmax(1) == y).double().mean().item()
     assert right == pytest.approx(
         found.accuracy, abs=3.5 * math.sqrt(found.accuracy * (1 - found.accuracy) / n)

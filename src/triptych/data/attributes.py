@@ -9,20 +9,18 @@ from torch import Generator, Tensor
 from triptych.data.attribute_families import ATTRIBUTE_FAMILIES
 from triptych.data.bayes import SAMPLES, answerable, bayes_ceiling
 from triptych.data.ceiling import Ceiling
-from triptych.data.draws import draw_splits, task_stream
+from triptych.data.drawn import DrawnData
 from triptych.data.families import LONGEST
-from triptych.data.module import ClassificationData, Splits
 from triptych.data.multimodal import SHORTEST
-from triptych.data.ranges import require, require_noise, require_sizes
+from triptych.data.ranges import require, require_noise
 from triptych.data.scaling import Scaling, Standardize
 from triptych.data.signals import Samples, shares
-from triptych.seeds import derive
 
 MOST_BINS = 64
 
 
 @final
-class AttributesData(ClassificationData):
+class AttributesData(DrawnData):
     """The class says in which bin the attribute of a signal lies: frequency, curvature, time of a
     jump, rate, ... Which bin is which class is another permutation for each family, so a net must
     know the family and then measure. The family itself is no class.
@@ -56,18 +54,18 @@ class AttributesData(ClassificationData):
         batch_size: int = 128,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
         most = len(ATTRIBUTE_FAMILIES)
         require(1 <= num_families <= most, "num_families", num_families, f"in [1, {most}]")
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(
+            seed, batch_size, sizes, ("family", num_families), scaling or Standardize()
+        )
         require(2 <= label_bins <= MOST_BINS, "label_bins", label_bins, f"in [2, {MOST_BINS}]")
         lengths = f"in [{SHORTEST}, {LONGEST}]"
         require(SHORTEST <= seq_len <= LONGEST, "seq_len", seq_len, lengths)
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        require_sizes(self._sizes, num_families, "one for each family")
         require_noise("noise", noise)
         self._families = ATTRIBUTE_FAMILIES[:num_families]
         self._bins, self._seq_len, self._noise = label_bins, seq_len, noise
-        self._scaling = scaling or Standardize()
 
     @property
     def in_dim(self) -> int:
@@ -87,19 +85,15 @@ class AttributesData(ClassificationData):
     @property
     def labels(self) -> Int[Tensor, "families bins"]:
         """The class of each bin. A family keeps its permutation when others join."""
-        stream = task_stream(self.seed)
+        stream = self.task_stream()
         rows = [torch.randperm(self._bins, generator=stream) for _ in self._families]
         return torch.stack(rows)
-
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
 
     def ceiling(self) -> Ceiling | None:
         """By the likelihood of fresh signals under each bin of each family, by quadrature."""
         if not answerable(self._seq_len, self._noise):
             return None
-        x = self._draw(SAMPLES, Generator().manual_seed(derive(self.seed, "data", "ceiling"))).x
+        x = self.draw(SAMPLES, self.stream("data", "ceiling")).x
         joint = x.new_full((len(x), self._bins), -torch.inf, dtype=torch.float64)
         for family, label in zip(self._families, self.labels, strict=True):
             logs = family.likelihood(self._bins)(x, self._noise)
@@ -108,7 +102,7 @@ class AttributesData(ClassificationData):
             joint[:, label] = torch.logaddexp(joint[:, label], logs)
         return bayes_ceiling(joint)
 
-    def _draw(self, n: int, generator: Generator) -> Samples:
+    def draw(self, n: int, generator: Generator) -> Samples:
         """As evenly divided over the families as whole numbers allow, in random order."""
         counts = shares(n, len(self._families))
         traits = [

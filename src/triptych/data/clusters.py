@@ -8,19 +8,17 @@ from torch import Generator
 from triptych.data.ceiling import Ceiling
 from triptych.data.cluster_labels import ClusterLabels, KnownClusters
 from triptych.data.cluster_task import ClusterTask, draw_axes
-from triptych.data.draws import draw_splits, task_stream
-from triptych.data.module import ClassificationData, Splits
-from triptych.data.ranges import require, require_noise, require_sizes
+from triptych.data.drawn import DrawnData
+from triptych.data.ranges import require, require_noise
 from triptych.data.scaling import CommonScale, Scaling
 from triptych.data.signals import Samples
 from triptych.data.teacher import draw_teachers, require_label_noise
-from triptych.seeds import derive
 
 CEILING_SAMPLES = 20_000
 
 
 @final
-class ClustersData(ClassificationData):
+class ClustersData(DrawnData):
     """Points `x = R z + rho u_k + noise e`; cluster k labels them by its own function of z.
 
     The class is whether a random network of `teacher_units` tanh units, one for each cluster, is
@@ -64,7 +62,10 @@ class ClustersData(ClassificationData):
         cluster_labels: ClusterLabels | None = None,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(
+            seed, batch_size, sizes, ("cluster", num_clusters), scaling or CommonScale()
+        )
         require(num_clusters >= 1, "num_clusters", num_clusters, "at least 1")
         require(teacher_units >= 1, "teacher_units", teacher_units, "at least 1")
         require_noise("rho", rho)
@@ -72,13 +73,10 @@ class ClustersData(ClassificationData):
         require_label_noise(label_noise)
         room = f"in [1, {d_in - 1}]: the centres need room in d_in={d_in}"
         require(1 <= d_content < d_in, "d_content", d_content, room)
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        require_sizes(self._sizes, num_clusters, "one for each cluster")
         self._num_clusters, self._teacher_units = num_clusters, teacher_units
         self._d_content, self._d_in = d_content, d_in
         self._levels = {"rho": rho, "noise": noise, "label_noise": label_noise}
         self._cluster_labels = cluster_labels or KnownClusters()
-        self._scaling = scaling or CommonScale()
 
     @property
     def in_dim(self) -> int:
@@ -98,14 +96,10 @@ class ClustersData(ClassificationData):
     @cached_property
     def task(self) -> ClusterTask:
         """What all splits share; features are not scaled there."""
-        stream = task_stream(self.seed)
+        stream = self.task_stream()
         axes = draw_axes(self._num_clusters, self._d_content, self._d_in, stream)
         teachers = draw_teachers(self._num_clusters, self._teacher_units, self._d_content, stream)
         return ClusterTask(*axes, teachers, **self._levels)
-
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
 
     def ceiling(self) -> Ceiling:
         """Below `1 - label_noise`, as `noise` hides on which side of its median a sample is.
@@ -113,10 +107,9 @@ class ClustersData(ClassificationData):
         Estimated from the known process. With one unit and centres apart the error without label
         noise is `arctan(noise) / pi`, 1.6 % at the default.
         """
-        return self.task.ceiling(
-            CEILING_SAMPLES, Generator().manual_seed(derive(self.seed, "ceiling"))
-        )
+        return self.task.ceiling(CEILING_SAMPLES, self.stream("ceiling"))
 
-    def _draw(self, n: int, generator: Generator) -> Samples:
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """Of the task, with the families that are told."""
         samples = self.task.draw(n, generator)
         return samples._replace(family=self._cluster_labels.tell(samples.family, generator))

@@ -9,21 +9,19 @@ from torch import Generator
 
 from triptych.data.bayes import SAMPLES, answerable, bayes_ceiling
 from triptych.data.ceiling import Ceiling
-from triptych.data.draws import draw_splits
+from triptych.data.drawn import DrawnData
 from triptych.data.families import FAMILIES, Family
-from triptych.data.module import ClassificationData, Splits
-from triptych.data.ranges import require_noise, require_sizes
+from triptych.data.ranges import require_noise
 from triptych.data.scaling import Scaling, Standardize
 from triptych.data.signals import Samples, make_signals
 from triptych.errors import InvalidSetting
-from triptych.seeds import derive
 
 SHORTEST = 8
 FAMILY_NAMES = ("sinusoid", "cubic", "steps", "exponential")
 
 
 @final
-class MultimodalData(ClassificationData):
+class MultimodalData(DrawnData):
     """Short noisy signals; the class is the family that made the signal.
 
     Train, validation and test come from three independent streams, and scaling is fitted on
@@ -56,14 +54,14 @@ class MultimodalData(ClassificationData):
         batch_size: int = 128,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(
+            seed, batch_size, sizes, ("family", len(families)), scaling or Standardize()
+        )
         self._families = [known_family(name) for name in families]
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
         self._seq_len = seq_len
         self._noise = noise
-        self._scaling = scaling or Standardize()
         _check_families(self._families, seq_len)
-        require_sizes(self._sizes, len(families), "one for each family")
         require_noise("noise", noise)
 
     @property
@@ -81,15 +79,11 @@ class MultimodalData(ClassificationData):
         """The names given, in their order."""
         return [family.name for family in self._families]
 
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self._draw, self._scaling)
-
     def ceiling(self) -> Ceiling | None:
         """By the exact likelihood of fresh signals, before scaling, which loses nothing."""
         if not answerable(self._seq_len, self._noise):
             return None
-        x = self._draw(SAMPLES, Generator().manual_seed(derive(self.seed, "data", "ceiling"))).x
+        x = self.draw(SAMPLES, self.stream("data", "ceiling")).x
         joint = []
         for family in self._families:
             if family.likelihood is None:
@@ -100,7 +94,8 @@ class MultimodalData(ClassificationData):
             joint.append(logs)
         return bayes_ceiling(torch.cat(joint, 1))
 
-    def _draw(self, n: int, generator: Generator) -> Samples:
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """As evenly divided over the families as whole numbers allow, in random order."""
         return make_signals(n, self._families, self._seq_len, self._noise, generator)
 
 

@@ -3,16 +3,18 @@
 from functools import cached_property
 from typing import final
 
+from torch import Generator
+
 from triptych.data.ceiling import Ceiling
-from triptych.data.draws import draw_splits, task_stream
-from triptych.data.module import ClassificationData, Splits
+from triptych.data.drawn import DrawnData
 from triptych.data.patch_task import PATCHES, PatchTask, Range, draw_directions
-from triptych.data.ranges import require, require_noise, require_sizes
+from triptych.data.ranges import require, require_noise
 from triptych.data.scaling import CommonScale, Scaling
+from triptych.data.signals import Samples
 
 
 @final
-class PatchesData(ClassificationData):
+class PatchesData(DrawnData):
     """Four patches in random order, after Chen et al. 2022 (arXiv 2208.02813).
 
     For a class y of -1 or 1 and a cluster k they are `alpha y v_k`, `beta c_k`, noise, and
@@ -59,7 +61,10 @@ class PatchesData(ClassificationData):
         batch_size: int = 128,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(
+            seed, batch_size, sizes, ("cluster", num_clusters), scaling or CommonScale()
+        )
         enough = num_clusters >= 2
         require(enough, "num_clusters", num_clusters, "at least 2: each needs another one")
         room = f"at least {2 * num_clusters}, two for each of num_clusters={num_clusters}"
@@ -69,10 +74,7 @@ class PatchesData(ClassificationData):
             wanted = "two finite numbers above 0, the lower one first"
             require(_is_range(value), key, value, wanted)
         require_noise("sigma", sigma)
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        require_sizes(self._sizes, num_clusters, "one for each cluster")
         self._d_patch, self._num_clusters, self._sigma = d_patch, num_clusters, sigma
-        self._scaling = scaling or CommonScale()
 
     @property
     def in_dim(self) -> int:
@@ -92,12 +94,12 @@ class PatchesData(ClassificationData):
     @cached_property
     def task(self) -> PatchTask:
         """What all splits share; features are not scaled there."""
-        directions = draw_directions(self._num_clusters, self._d_patch, task_stream(self.seed))
+        directions = draw_directions(self._num_clusters, self._d_patch, self.task_stream())
         return PatchTask(*directions, **self._ranges, sigma=self._sigma)
 
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self.task.draw, self._scaling)
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """Of the task."""
+        return self.task.draw(n, generator)
 
     def ceiling(self) -> Ceiling:
         """Exactly 1: noise has a patch of its own, so c_k names the cluster and v_k gives y."""

@@ -1,7 +1,5 @@
 """One line for every setting of a data set that no run can use."""
 
-from collections.abc import Mapping
-
 from triptych.errors import InvalidSetting
 
 
@@ -19,16 +17,6 @@ def require(valid: bool, key: str, value: object, what: str) -> None:
     """
     if not valid:
         raise InvalidSetting(f"data.{key}={value} must be {what}")
-
-
-def require_sizes(sizes: Mapping[str, int], least: int, why: str) -> None:
-    """Refuses a split, by its name in `sizes`, of fewer than `least` samples.
-
-    Raises:
-        InvalidSetting: naming the first.
-    """
-    for split, n in sizes.items():
-        require(n >= least, f"n_{split}", n, f"at least {least}, {why}")
 
 
 def require_noise(key: str, value: float) -> None:

@@ -9,9 +9,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from triptych.data.ceiling import Ceiling
-from triptych.data.draws import draw_splits, task_stream
-from triptych.data.module import ClassificationData, Splits
-from triptych.data.ranges import require, require_sizes
+from triptych.data.drawn import DrawnData
+from triptych.data.ranges import require
 from triptych.data.scaling import CommonScale, Scaling
 from triptych.data.signals import Samples
 from triptych.data.teacher import Teachers, draw_teachers, flipped, require_label_noise
@@ -38,7 +37,7 @@ class SupportTask:
 
 
 @final
-class SupportData(ClassificationData):
+class SupportData(DrawnData):
     """Normal features, of which a few decide.
 
     The class is whether a random network of `teacher_units` tanh units, which reads `relevant`
@@ -75,16 +74,14 @@ class SupportData(ClassificationData):
         batch_size: int = 128,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(seed, batch_size, sizes, ("class", 2), scaling or CommonScale())
         require(d_in >= 1, "d_in", d_in, "at least 1")
         require(1 <= relevant <= d_in, "relevant", relevant, f"in [1, d_in={d_in}]")
         require(teacher_units >= 1, "teacher_units", teacher_units, "at least 1")
         require_label_noise(label_noise)
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        require_sizes(self._sizes, 2, "one for each class")
         self._d_in, self._relevant = d_in, relevant
         self._teacher_units, self._label_noise = teacher_units, label_noise
-        self._scaling = scaling or CommonScale()
 
     @property
     def in_dim(self) -> int:
@@ -104,14 +101,14 @@ class SupportData(ClassificationData):
     @cached_property
     def task(self) -> SupportTask:
         """What all splits share; features are not scaled there."""
-        stream = task_stream(self.seed)
+        stream = self.task_stream()
         relevant = torch.randperm(self._d_in, generator=stream)[: self._relevant]
         teachers = draw_teachers(1, self._teacher_units, self._relevant, stream)
         return SupportTask(self._d_in, relevant, teachers, self._label_noise)
 
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self.task.draw, self._scaling)
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """Of the task."""
+        return self.task.draw(n, generator)
 
     def ceiling(self) -> Ceiling:
         """Exactly `1 - label_noise`: the features determine the rest."""

@@ -10,9 +10,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from triptych.data.ceiling import Ceiling
-from triptych.data.draws import draw_splits, task_stream
-from triptych.data.module import ClassificationData, Splits
-from triptych.data.ranges import require_sizes
+from triptych.data.drawn import DrawnData
 from triptych.data.scaling import Scaling, Unscaled
 from triptych.data.signals import Samples
 from triptych.data.teacher import flipped, require_label_noise
@@ -50,7 +48,7 @@ def quadrants(x: Float[Tensor, "n 2"]) -> Int[Tensor, " n"]:
 
 
 @final
-class TwoFeaturesData(ClassificationData):
+class TwoFeaturesData(DrawnData):
     """A square whose four quadrants have a linear rule each, for pictures of decision boundaries.
 
     One stream of the seed draws the task (the slopes of the four lines), one each split: a new seed
@@ -79,12 +77,12 @@ class TwoFeaturesData(ClassificationData):
         batch_size: int = 128,
         scaling: Scaling | None = None,
     ) -> None:
-        super().__init__(seed, batch_size)
+        sizes = {"train": n_train, "val": n_val, "test": n_test}
+        super().__init__(
+            seed, batch_size, sizes, ("quadrant", len(QUADRANTS)), scaling or Unscaled()
+        )
         require_label_noise(label_noise)
-        self._sizes = {"train": n_train, "val": n_val, "test": n_test}
-        require_sizes(self._sizes, len(QUADRANTS), "one for each quadrant")
         self._label_noise = label_noise
-        self._scaling = scaling or Unscaled()
 
     @property
     def in_dim(self) -> int:
@@ -104,12 +102,12 @@ class TwoFeaturesData(ClassificationData):
     @cached_property
     def task(self) -> QuadrantTask:
         """What all splits share; features are not scaled there."""
-        angle = torch.rand(len(QUADRANTS), generator=task_stream(self.seed)) * 2 * math.pi
+        angle = torch.rand(len(QUADRANTS), generator=self.task_stream()) * 2 * math.pi
         return QuadrantTask(torch.stack([angle.cos(), angle.sin()], dim=1), self._label_noise)
 
-    def generate(self) -> Splits:
-        """Three independent draws, scaled by what the first of them says."""
-        return draw_splits(self.seed, self._sizes, self.task.draw, self._scaling)
+    def draw(self, n: int, generator: Generator) -> Samples:
+        """Of the task."""
+        return self.task.draw(n, generator)
 
     def ceiling(self) -> Ceiling:
         """Exactly `1 - label_noise`: the features determine the rest."""
