@@ -22,6 +22,15 @@ def unresolved(*overrides: str) -> DictConfig:
     return config
 
 
+def sweeper(*overrides: str) -> dict[str, Any]:
+    """Hydra's settings of what makes jobs."""
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", list(overrides), return_hydra_config=True)
+    plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return plain
+
+
 def composed(*overrides: str, primary: str = "train") -> dict[str, Any]:
     """Everything resolved; of Hydra's own settings only the callbacks, under `hydra`."""
     register()
