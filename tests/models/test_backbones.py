@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from triptych.errors import InvalidSetting
+from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.models import Controlled, DensePanel, Residual
 from triptych.moe import MoE, Routing
+from triptych.sparse import SparseLinear
 
 from ..built import CLASSES, MODELS, network, signals
 
@@ -76,3 +77,20 @@ def out_layers(net: Residual) -> Iterator[nn.Parameter]:
 def test_sizes_that_no_backbone_can_have_are_named(d_model, depth):
     with pytest.raises(InvalidSetting, match="d_model and depth must be at least 1"):
         Residual(DensePanel(8, 0.0), 6, 3, d_model=d_model, depth=depth)
+
+
+STEM = "model/backbone=residual_panel_stem"
+
+
+def test_a_stem_of_the_panels_kind_is_sparse_in_a_sparse_net_and_dense_in_others():
+    stem = network("model=sparse", STEM, "model.sparsity=0.75").stem
+    assert isinstance(stem, SparseLinear)
+    assert stem.density == pytest.approx(0.25, abs=0.01)
+    for panel in ("ffn", "moe"):
+        assert isinstance(network(f"model={panel}", STEM).stem, nn.Linear)
+    assert isinstance(network("model=sparse").stem, nn.Linear)
+
+
+def test_a_small_dense_net_has_no_stem_of_as_few_weights():
+    with pytest.raises(IncompatibleSettings, match=r"smaller model\.backbone.build.d_model"):
+        network("model=small_dense", STEM)

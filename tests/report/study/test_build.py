@@ -40,6 +40,17 @@ def test_tables_have_what_the_runs_scored(report):
     assert "| further | at least 40 | 5.00 [4.67, 5.33] | 6 | DOES NOT HOLD |" in text
 
 
+def test_over_all_cells_an_arm_has_a_mean_and_a_chance_against_the_baseline(report):
+    """Moe has the accuracies of dense in one cell of two and beats it in the other. Its runs are 6
+    near .9 and 6 near .85, the middle half of them 3 of each; the chance is (.5 + 1) / 2."""
+    rows = (report.page.parent / "table.md").read_text().splitlines()
+    overall = rows[rows.index("## Over all cells") :]
+    (moe,) = (row for row in overall[:6] if row.startswith("| moe |"))
+    mean, chance = (cell.split()[0] for cell in moe.split(" | ")[1:])
+    assert float(mean) == pytest.approx(87.5, abs=0.15)
+    assert float(chance) == pytest.approx(0.75, abs=0.01)
+
+
 def test_the_answer_and_the_claims_are_printed(report, capsys):
     print_study_report(report)
     printed = capsys.readouterr().out

@@ -46,3 +46,15 @@ def test_looking_changes_no_other_number():
 def test_a_net_without_experts_logs_nothing():
     module, data, runner = fit("model=ffn", callbacks=[SingleExperts()])
     assert not [key for key in runner.test(module, data, verbose=False)[0] if "single" in key]
+
+
+def test_one_expert_has_room_for_all_while_it_is_alone():
+    """With room for a quarter of what an even load would be, most routes are dropped otherwise."""
+    limited = ("model/capacity=position", "model.capacity.eval_factor=0.25")
+    module, data, _ = fit("model=moe", "model.top_k=1", *limited)
+    x, _, family = data.splits.test
+    layer = next(m for m in module.network.modules() if isinstance(m, MoE))
+    with routed_to(layer, 2):
+        (first, second) = module.eval().network(x, family)[1].values()
+    assert first.executed_load().tolist() == [0, 0, len(x), 0, 0, 0, 0, 0]
+    assert second.executed_load().sum() < len(x)
