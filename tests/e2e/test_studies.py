@@ -44,6 +44,8 @@ def test_a_study_tunes_compares_and_says_what_it_expected(done: Outcome) -> None
     assert all(trial.rate == chosen[trial.arm] for trial in compared)
     assert f"{len(record.trials)} done" in done.out
     assert "holds: moe is below the ceiling" in done.out
+    assert "Nobody exceeds what can be known" in done.out
+    assert "| the most that can be known | 8" in done.out  # .9 of the labels, and .983 before
 
 
 def test_the_rate_that_is_compared_is_the_best_in_validation(done: Outcome) -> None:

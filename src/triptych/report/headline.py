@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from triptych.report.best_possible import best_possible
 from triptych.report.comparison import ALPHA, Comparison, seeds_text
 from triptych.report.early import early_caveats
 from triptych.report.runs import Runs
@@ -74,7 +75,8 @@ def headline(runs: Runs, margin: float = MARGIN) -> Headline:
     ]
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
     comparisons = tuple(comparison for part in parts for comparison in part.comparisons)
-    return Headline(tuple(sentences), comparisons, (*remarks, *caveats, MEASURED_ON))
+    said = (*remarks, *best_possible(runs), *caveats, MEASURED_ON)
+    return Headline(tuple(sentences), comparisons, said)
 
 
 def compare(scores: Scores, margin: float = MARGIN) -> Headline:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from triptych.errors import InvalidSetting
+from triptych.report.ceilings import KnownCeiling, ceiling_of, read_ceilings
 from triptych.report.records import Unreadable, read_records
 from triptych.report.settings import Key, setting_keys, setting_labels, task_labels
 from triptych.result import FILE, Result
@@ -50,12 +51,14 @@ class Runs:
         others: failed, skipped, interrupted and still running ones.
         notes: what was left out while loading, in words.
         unreadable: files that should be records of runs and are not.
+        ceilings: of accuracy, where something is known of the data.
     """
 
     finished: tuple[Run, ...]
     others: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    ceilings: tuple[KnownCeiling, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -79,6 +82,10 @@ class Runs:
         """Test accuracy of one setting by seed, where it was measured."""
         scores = {run.result.seed: run.test_accuracy for run in self.of(setting)}
         return {seed: score for seed, score in scores.items() if score == score}
+
+    def ceiling(self, setting: str) -> KnownCeiling | None:
+        """What no classifier can exceed on the data of a setting; None where nobody knows it."""
+        return ceiling_of(self.ceilings, self.of(setting)[0].result.config)
 
     def ranked(self) -> list[str]:
         """The settings, best mean test accuracy first; without any accuracy last."""
@@ -120,7 +127,14 @@ def load_runs(roots: Sequence[Path]) -> Runs:
     ]
     finished, notes = _latest([run for run in runs if run.result.status == "finished"])
     others = tuple(run for run in runs if run.result.status != "finished")
-    return Runs(tuple(sorted(finished, key=_order)), others, tuple(notes), tuple(unreadable))
+    ceilings = [one for root in roots if root.is_dir() for one in read_ceilings(root)]
+    return Runs(
+        finished=tuple(sorted(finished, key=_order)),
+        others=others,
+        notes=tuple(notes),
+        unreadable=tuple(unreadable),
+        ceilings=tuple(ceilings),
+    )
 
 
 def runs_frame(runs: Runs) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The composition root: a configuration becomes objects, objects become a result."""
 
 from triptych.run.ceiling import ceiling
+from triptych.run.ceilings import Ceilings, measure_ceilings
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
@@ -8,4 +9,14 @@ from triptych.run.match import DeclaredMatch
 from triptych.run.time_match import TimeMatch
 from triptych.run.train import train
 
-__all__ = ["DeclaredMatch", "TimeMatch", "ceiling", "equal_time", "evaluate", "export", "train"]
+__all__ = [
+    "Ceilings",
+    "DeclaredMatch",
+    "TimeMatch",
+    "ceiling",
+    "equal_time",
+    "evaluate",
+    "export",
+    "measure_ceilings",
+    "train",
+]

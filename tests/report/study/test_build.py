@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from triptych.report.ceilings import KnownCeiling, write_ceilings
 from triptych.report.study import build_study_report, print_study_report
 from triptych.report.study.figures import place
 
@@ -38,6 +39,23 @@ def test_tables_have_what_the_runs_scored(report):
     assert "| moe | 90.00 ± 0.19 | 85.00 ± 0.19 |" in text
     # Differences of shifts: -1, 5, -1, -4, 2, -1 thousandths; 2.57 sqrt(48 / 5) / sqrt(6) = 3.25.
     assert "| further | at least 40 | 5.00 [4.67, 5.33] | 6 | DOES NOT HOLD |" in text
+
+
+def test_the_most_that_can_be_known_stands_beside_what_was_reached(tmp_path):
+    """.9 with six seeds is above .89 by far, and below .95."""
+    data = {"data": {"num_clusters": 1}}, {"data": {"num_clusters": 32}}
+    configs = dict(zip(("K=1", "K=32"), data, strict=True))
+    study(tmp_path / "runs", level, config=lambda trial: configs[trial.cell])
+    highest = (0.95, 0.95), (0.95, 0.84), (0.89, 0.95)
+    for one, many in highest:
+        known = [KnownCeiling(c["data"], 0, a, 0.0) for c, a in zip(data, (one, many), strict=True)]
+        write_ceilings(tmp_path / "runs", known)
+        page = build_study_report(tmp_path / "runs", tmp_path / "out").page
+        text = (page.parent / "table.md").read_text()
+        assert f"| the most that can be known | {100 * one:.2f} | {100 * many:.2f} |" in text
+        assert ("Nobody exceeds" in text) is ((one, many) == highest[0])
+        assert ("dense in K=1 (89.00 %), moe in K=1 (89.00 %)" in text) is (one < 0.9)
+        assert ("moe in K=32 (84.00 %)" in text) is (many < 0.85)
 
 
 def test_over_all_cells_an_arm_has_a_mean_and_a_chance_against_the_baseline(report):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from triptych.report.comparison import points
 from triptych.report.study.claims import Claim
 from triptych.report.study.differences import Difference, Verdict
+from triptych.report.study.outcomes import Outcomes
 
 _WORDS: dict[Verdict, str] = {
     "ahead": "ahead of {} in",
@@ -27,6 +28,22 @@ def answers(found: Sequence[Difference]) -> list[str]:
         ]
         said.append(f"{arm}: {'; '.join(parts)}.")
     return said
+
+
+def against_ceilings(outcomes: Outcomes) -> str:
+    """Whether any arm exceeds what can be known, which would be a fault of the measurement; empty
+    where nothing is known of the data."""
+    if not outcomes.ceilings:
+        return ""
+    beyond = [
+        f"{arm} in {cell} ({ceiling.text})"
+        for cell, ceiling in outcomes.ceilings.items()
+        for arm in outcomes.arms(cell)
+        if ceiling.is_exceeded(list(outcomes.scores(cell, arm).values()))
+    ]
+    if not beyond:
+        return "Nobody exceeds what can be known of these data."
+    return f"ABOVE what can be known, so something is wrong: {', '.join(beyond)}."
 
 
 def expectations(claims: Sequence[Claim]) -> str:

@@ -12,9 +12,9 @@ from triptych.report.chart import Chart
 from triptych.report.html import figure, section, table, whole_page
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.study import tables
-from triptych.report.study.answer import answers, expectations
+from triptych.report.study.answer import against_ceilings, answers, expectations
 from triptych.report.study.claims import judged
-from triptych.report.study.differences import Difference, differences
+from triptych.report.study.differences import differences
 from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
@@ -27,10 +27,11 @@ class StudyReport:
     """A study's report on disk.
 
     Attributes:
+        said: the answer in words.
         tables: by their titles.
     """
 
-    differences: Sequence[Difference]
+    said: Sequence[str]
     tables: Mapping[str, tables.Rows]
     page: Path
 
@@ -60,10 +61,11 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     arms.to_csv(out / "arms.csv", index=False)
     tables.runs_frame(outcomes).to_csv(out / "runs.csv", index=False)
     tables.differences_frame(found).to_csv(out / "differences.csv", index=False)
-    said = [line for line in (*answers(found), expectations(claims)) if line]
+    every = (*answers(found), against_ceilings(outcomes), expectations(claims))
+    said = [line for line in every if line]
     write_whole(out / "table.md", _markdown(outcomes, said, told))
     page = write_whole(out / "index.html", _page(outcomes, said, told, charts))
-    return StudyReport(found, told, page)
+    return StudyReport(said, told, page)
 
 
 def made_by(outcomes: Outcomes) -> str:
@@ -86,7 +88,7 @@ def print_study_report(report: StudyReport) -> None:
     accuracies = tables.markdown(report.tables.get(tables.ACCURACIES, [[]])).splitlines()
     claims = report.tables.get(tables.CLAIMS, [[]])[1:]
     judged = [f"{word}: {text} ({needed}; {value})" for text, needed, value, _, word in claims]
-    for line in (*accuracies, *answers(report.differences), *judged, f"Report: {report.page}"):
+    for line in (*accuracies, *report.said, *judged, f"Report: {report.page}"):
         console.print(line, markup=False, soft_wrap=True)
 
 

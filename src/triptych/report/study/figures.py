@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from triptych.report.chart import Axis, Chart, Cloud, Interval, Line, Mark, Pane, Upright
+from triptych.report.chart import Axis, Chart, Cloud, Interval, Line, Mark, Pane, Rule, Upright
 from triptych.report.palette import Style, panel_styles
 from triptych.report.study.differences import Difference
-from triptych.report.study.outcomes import Outcomes
+from triptych.report.study.outcomes import CEILING, Outcomes
 
 WIDE = 8.0  # from this ratio on, an axis is logarithmic
 
@@ -54,6 +54,9 @@ def over_cells(outcomes: Outcomes, styles: Mapping[str, Style]) -> Chart | None:
         marks.append(Cloud(arm, style, xs, ys, labels))
     if not marks:
         return None
+    if outcomes.ceilings.keys() >= set(cells):
+        most = [100 * outcomes.ceilings[cell].accuracy for cell in cells]
+        marks.append(Rule(CEILING, known, most))
     name = cells[0].partition("=")[0]
     wide = min(known) > 0 and max(known) / min(known) >= WIDE
     x_axis = Axis(name, "log" if wide else "linear")

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import final
 
 from triptych.errors import InvalidSetting
+from triptych.report.ceilings import KnownCeiling, ceiling_of, read_ceilings
 from triptych.report.records import read_records
 from triptych.result import Result
 from triptych.study import FILE, Record, Study, Trial, read
 
 ACCURACY = "test/acc"
+CEILING = "the most that can be known"
 
 
 @final
@@ -40,10 +42,15 @@ class Outcome:
 @final
 @dataclass(frozen=True)
 class Outcomes:
-    """All runs of a study."""
+    """All runs of a study.
+
+    Attributes:
+        ceilings: of accuracy, by cell, where the data know them.
+    """
 
     record: Record
     runs: tuple[Outcome, ...]
+    ceilings: dict[str, KnownCeiling]
 
     @property
     def study(self) -> Study:
@@ -91,4 +98,13 @@ def read_outcomes(folder: Path) -> Outcomes:
     found, _ = read_records([folder])
     by_job = {run.name: result for run, result in found if run.parent == folder.resolve()}
     runs = tuple(Outcome(trial, by_job.get(str(trial.job))) for trial in record.trials)
-    return Outcomes(record, runs)
+    return Outcomes(record, runs, _ceilings(runs, read_ceilings(folder)))
+
+
+def _ceilings(runs: tuple[Outcome, ...], known: list[KnownCeiling]) -> dict[str, KnownCeiling]:
+    by_cell: dict[str, KnownCeiling] = {}
+    for run in runs:
+        found = run.result and ceiling_of(known, run.result.config)
+        if found:
+            by_cell.setdefault(run.trial.cell, found)
+    return by_cell

@@ -11,7 +11,7 @@ from triptych.report.resampling import Bounded, interquartile_mean, probability_
 from triptych.report.statistics import paired_difference
 from triptych.report.study.claims import Claim
 from triptych.report.study.differences import Difference
-from triptych.report.study.outcomes import ACCURACY, Outcomes
+from triptych.report.study.outcomes import ACCURACY, CEILING, Outcomes
 
 COSTS = ("params_total", "params_active", "flops", "flops_executed")
 NAN = float("nan")
@@ -110,7 +110,7 @@ def sections(
 
 
 def _accuracies(outcomes: Outcomes, arms: pd.DataFrame) -> Rows:
-    """Arms as rows, cells as columns, in percent."""
+    """Arms as rows, cells as columns, in percent; last what no classifier can exceed."""
     frame = arms.set_index(["arm", "cell"])
     cells = list(outcomes.cells())
     rows = [["", *cells]]
@@ -118,6 +118,9 @@ def _accuracies(outcomes: Outcomes, arms: pd.DataFrame) -> Rows:
         texts = [_accuracy(frame, arm, cell) for cell in cells]
         if any(texts):
             rows.append([arm, *texts])
+    if outcomes.ceilings:
+        known = [outcomes.ceilings.get(cell) for cell in cells]
+        rows.append([CEILING, *(one.text.removesuffix(" %") if one else "" for one in known)])
     return rows
 
 
