@@ -20,6 +20,8 @@ from triptych.report.chart import (
     Mean,
     Pane,
     Rule,
+    Tile,
+    Tiles,
     Upright,
 )
 from triptych.report.matplotlib_chart import named_ticks, save_png
@@ -39,6 +41,11 @@ MARKS: dict[str, tuple[Axis, Axis, Mark]] = {
         Bars("a", "#000000", ("#000000",) * 2, ("u", "v"), (1, 2), (0, 1), (2, 3)),
     ),
     "heat": (NAMES, NAMES, Heat(("u", "v"), ("r",), ((0.1, 0.9),), (("1", "9"),), 1.0)),
+    "tiles": (
+        NUMBERS,
+        NUMBERS,
+        Tiles(("1", "2"), ("r",), ((None, Tile("a", STYLE, "a +1", is_hatched=True)),)),
+    ),
     "rule": (NUMBERS, NUMBERS, Rule("even", (0, 1), (0, 1))),
     "level": (NUMBERS, NUMBERS, Level("uniform", 0.25)),
     "upright": (NUMBERS, NUMBERS, Upright("zero", 0.0)),
@@ -109,7 +116,7 @@ def test_a_log_chart_is_drawn_as_png(tmp_path):
 
 
 def test_the_legend_names_each_setting_once():
-    panes = (pane_of("line"), pane_of("cloud"), pane_of("level"))
+    panes = (pane_of("line"), pane_of("cloud"), pane_of("level"), pane_of("tiles"))
     assert [key.name for key in Chart("n", "t", "c", panes).keys] == ["a"]
 
 

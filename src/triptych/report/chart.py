@@ -83,6 +83,25 @@ class Heat:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """One place of a map: who has it, hatched where that is not shown."""
+
+    name: str
+    style: Style
+    text: str
+    is_hatched: bool
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A map: rows from the bottom, each with a tile for each column or None."""
+
+    x: Sequence[str]
+    y: Sequence[str]
+    rows: Sequence[Sequence[Tile | None]]
+
+
+@dataclass(frozen=True)
 class Rule:
     """A grey dashed line of reference with a name."""
 
@@ -107,7 +126,7 @@ class Upright:
     x: float
 
 
-Mark = Line | Cloud | Mean | Interval | Bars | Heat | Rule | Level | Upright
+Mark = Line | Cloud | Mean | Interval | Bars | Heat | Tiles | Rule | Level | Upright
 
 
 @dataclass(frozen=True)
@@ -161,8 +180,7 @@ class Chart:
         found: dict[str, Key] = {}
         for pane in self.panes:
             for mark in pane.marks:
-                key = _key(mark)
-                if key is not None:
+                for key in _keys(mark):
                     found.setdefault(key.name, key)
         return list(found.values())
 
@@ -176,11 +194,13 @@ def shortened(label: str) -> str:
     return label if len(label) <= 40 else label[:39] + "…"
 
 
-def _key(mark: Mark) -> Key | None:
+def _keys(mark: Mark) -> list[Key]:
     match mark:
         case Line() | Cloud() | Mean():
-            return Key(mark.name, mark.style)
+            return [Key(mark.name, mark.style)]
         case Bars():
-            return Key(mark.name, Style(mark.key, symbol="square"))
+            return [Key(mark.name, Style(mark.key, symbol="square"))]
+        case Tiles():
+            return [Key(tile.name, tile.style) for row in mark.rows for tile in row if tile]
         case _:
-            return None
+            return []

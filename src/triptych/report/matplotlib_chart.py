@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter
 
 from triptych.report.chart import (
@@ -25,6 +26,7 @@ from triptych.report.chart import (
     Mean,
     Pane,
     Rule,
+    Tiles,
     Upright,
     shortened,
 )
@@ -213,6 +215,24 @@ def _(mark: Heat, axes: Axes) -> None:
         colour = "white" if value > 0.55 * mark.highest else "#1d2227"
         look = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
         axes.text(column, row, str(text), **look)
+
+
+@_draw.register
+def _(mark: Tiles, axes: Axes) -> None:
+    for row, tiles in enumerate(mark.rows):
+        for column, tile in enumerate(tiles):
+            if tile is None:
+                continue
+            hatch = "///" if tile.is_hatched else None
+            look = {"facecolor": tile.style.colour, "edgecolor": "white", "hatch": hatch, "lw": 2}
+            axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, **look))
+            ground = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
+            look = {"ha": "center", "va": "center", "fontsize": 9, "bbox": ground}
+            axes.text(column, row, _plain(tile.text), **look)
+    axes.set_xticks(*named_ticks(mark.x))
+    axes.set_yticks(*named_ticks(mark.y))
+    axes.set(xlim=(-0.5, len(mark.x) - 0.5), ylim=(-0.5, len(mark.y) - 0.5))
+    axes.grid(visible=False)
 
 
 @_draw.register

@@ -18,6 +18,7 @@ from triptych.report.chart import (
     Mean,
     Pane,
     Rule,
+    Tiles,
     Upright,
     shortened,
 )
@@ -197,6 +198,39 @@ def _(mark: Heat, figure: go.Figure) -> None:
     look = {"ticks": "", "showgrid": False}
     figure.update_yaxes(autorange="reversed", labelalias=_aliases(mark.y), **look)
     figure.update_xaxes(labelalias=_aliases(mark.x), **look)
+
+
+@_draw.register
+def _(mark: Tiles, figure: go.Figure) -> None:
+    for row, tiles in enumerate(mark.rows):
+        for column, tile in enumerate(tiles):
+            if tile is None:
+                continue
+            pattern = {"shape": "/" if tile.is_hatched else "", "solidity": 0.25}
+            figure.add_bar(
+                x=[column],
+                y=[0.96],
+                base=[row - 0.48],
+                offset=-0.48,
+                width=0.96,
+                marker={"color": tile.style.colour, "pattern": pattern, "line": {"width": 0}},
+                text=tile.text,
+                textangle=0,
+                textposition="inside",
+                insidetextanchor="middle",
+                insidetextfont={"size": 12},
+                hovertemplate=f"{mark.x[column]}, {mark.y[row]}: {tile.text}"
+                f"<extra>{tile.name}</extra>",
+            )
+    figure.update_xaxes(**_places(mark.x))
+    figure.update_yaxes(**_places(mark.y))
+
+
+def _places(names: Sequence[str]) -> dict[str, Any]:
+    """Names at 0, 1, 2 ... along an axis."""
+    look = {"type": "linear", "tickmode": "array", "showgrid": False, "ticks": ""}
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [shortened(name) for name in names]}
+    return {**look, **ticks, "range": [-0.5, len(names) - 0.5]}
 
 
 @_draw.register

@@ -18,6 +18,7 @@ from triptych.report.study.differences import differences
 from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
+from triptych.report.study.winners import winners
 from triptych.result import write_whole
 
 
@@ -49,6 +50,7 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     styles = arm_styles(outcomes)
     drawn = (
         over_cells(outcomes, styles),
+        winners(outcomes, styles),
         against(found, styles),
         frontier(outcomes, styles),
     )
