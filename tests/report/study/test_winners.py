@@ -55,7 +55,7 @@ def test_places_lie_in_the_order_of_their_numbers(tmp_path):
 
 @pytest.mark.parametrize("cells", [["K=4", "K=8"], ["K=4, n=5", "K=8"], ["K=4, n=5", "K=4, m=5"]])
 def test_other_cells_make_no_map(tmp_path, cells):
-    outcomes = study(tmp_path, lambda trial: 0.5, cells=dict.fromkeys(cells, []))
+    outcomes = study(tmp_path, lambda trial: 0.5, cells={cell: [] for cell in cells})
     assert winners(outcomes, arm_styles(outcomes)) is None
 
 
