@@ -145,20 +145,7 @@ class Upright:
     x: float
 
 
-Mark = (
-    Line
-    | Cloud
-    | Mean
-    | Interval
-    | Bars
-    | Heat
-    | Violins
-    | Field
-    | Box
-    | Rule
-    | Level
-    | Upright
-)
+Mark = Line | Cloud | Mean | Interval | Bars | Heat | Violins | Field | Box | Rule | Level | Upright
 
 
 @dataclass(frozen=True)

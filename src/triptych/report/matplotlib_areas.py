@@ -1,5 +1,7 @@
 """Marks that fill an area, drawn with matplotlib."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
@@ -18,7 +20,8 @@ def draw_violins(mark: Violins, axes: Axes) -> None:
     for name in ("cmeans", "cbars", "cmins", "cmaxes"):
         drawn[name].set_color(list(mark.colours))  # pyright: ignore[reportAttributeAccessIssue]
         drawn[name].set_linewidth(1.1)  # pyright: ignore[reportAttributeAccessIssue]
-    for body, colour in zip(drawn["bodies"], mark.colours, strict=True):
+    bodies: Any = drawn["bodies"]
+    for body, colour in zip(bodies, mark.colours, strict=True):
         body.set(facecolor=colour, edgecolor=colour, alpha=0.25)
     for place, colour, values in zip(places, mark.colours, mark.values, strict=True):
         aside = np.random.default_rng(0).uniform(-0.12, 0.12, len(values))

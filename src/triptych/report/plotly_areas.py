@@ -72,5 +72,3 @@ def draw_box(mark: Box, figure: go.Figure) -> None:
         font={"size": 10.5},
     )
     figure.update_layout(height=430, margin={"l": 4, "r": 4, "b": 8})
-
-
