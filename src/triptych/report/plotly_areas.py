@@ -67,7 +67,7 @@ def draw_box(mark: Box, figure: go.Figure) -> None:
         x=(left + right) / 2,
         y=upper if mark.holds_others else (lower + upper) / 2,
         yanchor="top" if mark.holds_others else "middle",
-        yshift=2 if mark.holds_others else 0,
+        yshift=-2 if mark.holds_others else 0,
         showarrow=False,
         font={"size": 10.5},
     )

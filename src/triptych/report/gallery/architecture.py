@@ -7,7 +7,7 @@ from typing import final
 from triptych.report.chart import Axis, Box, Chart, Mark, Pane
 from triptych.report.palette import NEUTRAL, PANEL_COLOURS
 
-ROW, TITLE, GAP = 1.0, 0.62, 0.14
+ROW, TITLE, GAP = 1.0, 0.8, 0.14
 INSET = 0.035
 LOT = 16  # boxes side by side
 
@@ -38,7 +38,7 @@ def architecture(nets: Mapping[str, Part]) -> Chart | None:
     """
     if not nets:
         return None
-    depth = max(height(part) for net in nets.values() for part in (net,))
+    depth = max(map(height, nets.values()))
     panes = [
         Pane(f"{panel}: {net.text}", Axis("", "none", (0, 1)), Axis("", "none", (0, depth)), marks)
         for panel, net in nets.items()

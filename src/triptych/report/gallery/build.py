@@ -19,7 +19,9 @@ TITLE = "Gallery: what the sources show, and what is true"
 INTRODUCTION = (
     "This project began with slides and a notebook on dense, sparse and mixture-of-experts nets. "
     "For each of their figures: what is wrong with it, in one sentence, and the same question "
-    "answered by nets that were trained, counted and timed. Nothing on this page is simulated."
+    "answered by nets that were trained, counted and timed. Nothing on this page is simulated. The "
+    "trainings are small and their learning rates are defaults: for verdicts, with rates tuned for "
+    "each net, see the studies (make study, and evidence/)."
 )
 
 

@@ -6,6 +6,7 @@ from typing import final
 
 from triptych.report.chart import Axis, Chart, Line, Mark, Pane
 from triptych.report.palette import NEUTRAL, PANEL_COLOURS, Style, lighten
+from triptych.report.table import short_number
 
 
 @final
@@ -59,3 +60,14 @@ def of_dense_nets(counts: Sequence[Count]) -> Chart:
         "has a shape and no memory."
     )
     return Chart("dense_counts", "Parameters of a dense net", caption, (pane,))
+
+
+def at_largest(counts: Sequence[Count]) -> str:
+    """The parameters of the widest blocks, in words."""
+    widest = max(count.width for count in counts)
+    told = []
+    for count in counts:
+        if count.width == widest:
+            more = f" and {short_number(count.active)} active" if count.active < count.total else ""
+            told.append(f"{count.subject} {short_number(count.total)}{more}")
+    return f"At a width of {widest:,}: {', '.join(told)}."

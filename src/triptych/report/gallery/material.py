@@ -14,6 +14,7 @@ from triptych.report.gallery.regions import Region
 from triptych.report.gallery.tasks import Alone
 from triptych.report.gallery.timing import Timing
 from triptych.report.runs import Runs
+from triptych.report.table import short_number
 
 COUNTED = "python scripts/gallery.py"
 
@@ -75,7 +76,20 @@ def accuracies(runs: Runs) -> str:
         scores = 100 * np.array(list(runs.accuracy(setting).values()))
         spread = f" ± {scores.std(ddof=1):.2f}" if len(scores) > 1 else ""
         told.append(f"{setting} {scores.mean():.2f}{spread} %")
-    return f"Test accuracy: {', '.join(told)}."
+    seeds = len({run.result.seed for run in runs.finished})
+    how = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+    return f"Test accuracy ({how}): {', '.join(told)}."
+
+
+def parameters(runs: Runs) -> str:
+    """How many each setting has, and how many of them a sample meets, in words."""
+    told = []
+    for setting in runs.settings:
+        cost = runs.of(setting)[0].result.cost
+        total, active = cost["params_total"], cost["params_active"]
+        met = f" ({short_number(active)} active)" if active < total else ""
+        told.append(f"{setting} {short_number(total)}{met}")
+    return f"Parameters: {', '.join(told)}."
 
 
 def drawn(*charts: Chart | None) -> tuple[Chart, ...]:

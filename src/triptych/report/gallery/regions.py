@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from triptych.report.chart import Axis, Chart, Cloud, Field, Mark, Numbers, Pane, Rule
+from triptych.report.chart import Axis, Chart, Cloud, Field, Mark, Numbers, Pane
 from triptych.report.palette import CLASS_COLOURS, Style
 
 Point = tuple[float, float]
@@ -13,44 +13,37 @@ Point = tuple[float, float]
 @final
 @dataclass(frozen=True)
 class Region:
-    """One trained net on a plane.
+    """One trained net on a plane, or the truth.
 
     Attributes:
-        panel: of the net.
-        accuracy: on the test set, a share.
+        title: of the picture.
         axis: places of the grid, the same along both features.
         probability: of the second class, a row for each place along the second feature.
         classes: names.
         samples: for each class, training samples (not all of them).
-        truth: ends of the lines at which the true class changes.
     """
 
-    panel: str
-    accuracy: float
+    title: str
     axis: Numbers
     probability: Sequence[Numbers]
     classes: Sequence[str]
     samples: Sequence[Sequence[Point]]
-    truth: Sequence[tuple[Point, Point]]
 
 
 def boundaries(regions: Sequence[Region]) -> Chart | None:
-    """A pane for each net; None without any."""
+    """A pane for each; None without any."""
     if not regions:
         return None
     panes = [_pane(region) for region in regions]
     caption = (
-        "Colour = the probability that a net gives to each class, solid line = where both are "
-        "equally likely to it, dashed lines = where the true class changes, points = training "
-        "samples (200 of them). Between the halves of the square, along its axes, the true class "
-        "changes wherever two rules disagree."
+        "Colour = the probability that a net gives to each class, line = where both are equally "
+        f"likely to it, points = the first {sum(map(len, regions[0].samples))} training samples."
     )
     return Chart("boundaries", "Decision boundaries", caption, panes)
 
 
 def _pane(region: Region) -> Pane:
     marks: list[Mark] = [Field(region.axis, region.axis, region.probability, *CLASS_COLOURS)]
-    marks += [Rule("true boundary", *zip(*ends, strict=True)) for ends in region.truth]
     symbols = ("circle", "diamond")
     for name, colour, symbol, points in zip(
         region.classes, CLASS_COLOURS, symbols, region.samples, strict=True
@@ -58,5 +51,5 @@ def _pane(region: Region) -> Pane:
         x, y = zip(*points, strict=True) if points else ((), ())
         marks.append(Cloud(f"class “{name}”", Style(colour, symbol=symbol), x, y, [name] * len(x)))
     limits = (region.axis[0], region.axis[-1])
-    title = f"{region.panel}: {100 * region.accuracy:.2f} % right"
-    return Pane(title, Axis("feature 1", limits=limits), Axis("feature 2", limits=limits), marks)
+    x, y = Axis("feature 1", limits=limits), Axis("feature 2", limits=limits)
+    return Pane(region.title, x, y, marks)

@@ -1,21 +1,25 @@
 """The figures of the slides, each beside what is true of it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from triptych.report.figures.curves import curves
 from triptych.report.figures.routing import load
 from triptych.report.gallery.architecture import architecture
-from triptych.report.gallery.counts import Count, against_width, of_dense_nets
+from triptych.report.gallery.counts import against_width, at_largest, of_dense_nets
 from triptych.report.gallery.exhibit import Exhibit
-from triptych.report.gallery.material import COUNTED, Material, accuracies, drawn, trained
+from triptych.report.gallery.material import (
+    COUNTED,
+    Material,
+    accuracies,
+    drawn,
+    parameters,
+    trained,
+)
 from triptych.report.gallery.regions import boundaries
 from triptych.report.gallery.suitability import suitability
 from triptych.report.gallery.tasks import by_class, experts_alone, task_violins
-from triptych.report.gallery.timing import time_against_width
+from triptych.report.gallery.timing import over_dense, time_against_width
 from triptych.report.palette import styles
-from triptych.report.table import short_number
 
 
 def slides(m: Material) -> list[Exhibit]:
@@ -90,26 +94,15 @@ def _inference(m: Material) -> Exhibit:
         "Inference Time; Parameter Count",
         "Its sparse layer is a dense matrix with zeros, so two equal products are compared, timed"
         " once and without warm-up (and a misspelt name ends the code before).",
-        _told_times(m),
+        (over_dense(m.measured.timings),),
         COUNTED,
         (
             time_against_width(
                 m.measured.timings, f"{m.measured.timing} Blocks {m.measured.blocks}"
             ),
-            *drawn(against_width(timed, m.measured.blocks)),
+            against_width(timed, m.measured.blocks),
         ),
     )
-
-
-def _told_times(m: Material) -> tuple[str, ...]:
-    widest = max(timing.width for timing in m.measured.timings)
-    medians = {t.subject: t.median for t in m.measured.timings if t.width == widest}
-    others = ", ".join(
-        f"{subject} {seconds / medians['ffn']:.2f}"
-        for subject, seconds in medians.items()
-        if subject != "ffn"
-    )
-    return (f"Time over that of the dense block at width {widest}: {others}.",)
 
 
 def _losses(m: Material) -> Exhibit:
@@ -119,7 +112,7 @@ def _losses(m: Material) -> Exhibit:
         "Training Loss Comparison",
         "The targets are noise and the sparse mask is drawn anew in each step, so the lower loss of"
         " the dense net is only memory of noise.",
-        (accuracies(m.families),),
+        (accuracies(m.families), parameters(m.families)),
         trained("families"),
         drawn(curves(m.families, styles(m.families))),
     )
@@ -173,31 +166,16 @@ def _utilisation(m: Material) -> Exhibit:
 
 
 def _scaling(m: Material) -> Exhibit:
-    counts = m.measured.counts
-    widest = max(count.width for count in counts)
     return Exhibit(
         "slide-11",
         "Slide 11",
         "Parameter Count vs Model Size",
         "Its laws d², d log d and d^1.5 are invented, and by them a mixture of experts would have"
         " fewer parameters than a dense net.",
-        (
-            f"At a width of {widest:,}: {', '.join(_ends(counts, widest))}. All four grow with d²;"
-            " what differs is the factor.",
-        ),
+        (f"{at_largest(m.measured.counts)} All four grow with d²; what differs is the factor.",),
         COUNTED,
-        drawn(against_width(counts, m.measured.blocks)),
+        (against_width(m.measured.counts, m.measured.blocks),),
     )
-
-
-def _ends(counts: Sequence[Count], widest: int) -> list[str]:
-    told = []
-    for count in counts:
-        if count.width == widest:
-            told.append(f"{count.subject} {short_number(count.total)}")
-            if count.active != count.total:
-                told[-1] += f" in total and {short_number(count.active)} active"
-    return told
 
 
 def _violins(m: Material) -> Exhibit:
@@ -211,6 +189,7 @@ def _violins(m: Material) -> Exhibit:
             "No score of a translation is shown, because none was measured: the tasks are eight"
             " families of signals, and the score is accuracy.",
             accuracies(m.families),
+            parameters(m.families),
         ),
         trained("families"),
         drawn(task_violins(m.families)),
@@ -223,7 +202,7 @@ def _classes(m: Material) -> Exhibit:
         "Slide 13",
         "Classification Performance Across Classes",
         "Accuracies are random numbers around 0.80, 0.85 and 0.90, of no images and no nets.",
-        (accuracies(m.families),),
+        (accuracies(m.families), parameters(m.families)),
         trained("families"),
         drawn(by_class(m.families)),
     )
@@ -239,10 +218,8 @@ def _suitability(m: Material) -> Exhibit:
         " every data size.",
         ("Measured by the study `samples`.",)
         if chart is not None
-        else (
-            "Not measured yet, and nothing is guessed: run make study SIZE=acceptance, which writes"
-            " the table that this figure is drawn from.",
-        ),
-        "python train.py experiment=study/samples",
+        else ("Not measured yet, and nothing is guessed: the study `samples` will tell.",),
+        "make study SIZE=acceptance STUDIES=samples\n"
+        f"{COUNTED} --samples reports/studies/acceptance/samples/arms.csv",
         drawn(chart),
     )

@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from triptych.report.chart import Axis, Bars, Chart, Cloud, Level, Mark, Mean, Pane, Violins
+from triptych.report.chart import Axis, Bars, Chart, Pane, Violins
 from triptych.report.figures.provenance import source
 from triptych.report.palette import NEUTRAL, PANEL_COLOURS, Style, lighten, styles
 from triptych.report.runs import Run, Runs
@@ -74,38 +74,23 @@ def by_class(runs: Runs) -> Chart | None:
     counted = [run for run in runs.finished if run.result.tables.get("confusion")]
     if not counted:
         return None
-    names = [str(name) for name in counted[0].result.tables["classes"]]
-    marks: list[Mark] = []
-    settings = list(dict.fromkeys(run.setting for run in counted))
-    for place, setting in enumerate(settings):
-        mine = [run for run in counted if run.setting == setting]
-        table = np.array([_recalls(run) for run in mine])
-        x = np.arange(len(names)) + 0.18 * (place - (len(settings) - 1) / 2)
-        marks += _class_marks(setting, looks[setting], x, 100 * table, names)
-    lowest = min(value for mark in marks if isinstance(mark, Cloud) for value in mark.y)
+    marks = [
+        bars(name, looks[name].colour, [_recalls(run) for run in counted if run.setting == name])
+        for name in dict.fromkeys(run.setting for run in counted)
+    ]
     caption = (
-        "Share of right answers among the test samples of each class (pale = single seeds, large "
-        f"= mean, bar = ± one standard deviation); from {source(counted)}."
+        "Share of right answers among the test samples of each class (bar = mean over seeds, "
+        f"whisker = lowest to highest seed); from {source(counted)}."
     )
-    x_axis = Axis(f"class ({', '.join(names)})", limits=(-0.6, len(names) - 0.4))
-    pane = Pane("", x_axis, Axis("accuracy [%]", limits=(max(0.0, lowest - 5), 101.0)), marks)
+    pane = Pane("", Axis("class", "category"), Axis("test accuracy [%]"), marks)
     return Chart("classes", "Accuracy by class", caption, (pane,))
 
 
-def _recalls(run: Run) -> list[float]:
+def _recalls(run: Run) -> dict[str, float]:
     counts = np.asarray(run.result.tables["confusion"], dtype=float)
-    return (counts.diagonal() / np.maximum(counts.sum(axis=1), 1)).tolist()
-
-
-def _class_marks(
-    setting: str, style: Style, x: np.ndarray, table: np.ndarray, names: Sequence[str]
-) -> Iterator[Mark]:
-    seeds = len(table)
-    labels = [f"{setting}, class {name}" for _ in range(seeds) for name in names]
-    yield Cloud(setting, style, np.tile(x, seeds).tolist(), table.ravel().tolist(), labels)
-    spread = table.std(axis=0, ddof=1) if seeds > 1 else np.full(len(names), np.nan)
-    for at, mean, error in zip(x, table.mean(axis=0), spread, strict=True):
-        yield Mean(setting, style, float(at), float(mean), float(error))
+    recalls = counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
+    names = map(str, run.result.tables["classes"])
+    return dict(zip(names, recalls.tolist(), strict=True))
 
 
 @final
@@ -136,7 +121,7 @@ def experts_alone(alone: Sequence[Alone], dense: Runs) -> Chart | None:
     if not alone:
         return None
     green = PANEL_COLOURS["moe"]
-    marks: list[Mark] = [
+    marks = [
         bars("moe, its router", green, [one.mixture for one in alone]),
         bars("its best expert alone", lighten(green, 0.4), [one.best for one in alone]),
         bars("its experts alone, mean", lighten(NEUTRAL, 0.4), [one.mean for one in alone]),
@@ -144,14 +129,11 @@ def experts_alone(alone: Sequence[Alone], dense: Runs) -> Chart | None:
     scores = [by_task(run) for run in dense.finished]
     if scores and scores[0]:
         marks.insert(1, bars("ffn", PANEL_COLOURS["ffn"], scores))
-        classes = len(dense.finished[0].result.tables["classes"])
-        marks.append(Level(f"guessing (1/{classes})", 100 / classes))
-    chances = Axis("test accuracy [%]")
     caption = (
         "Test accuracy by task. Alone = one expert does the work of all on every sample; the best "
         "of each task was chosen on the validation split. Experts were trained in the mixture, not "
         "alone: `ffn` is a net that was trained by itself. Bar = mean over "
         f"{len(alone)} seed{'s' if len(alone) > 1 else ''}, whisker = lowest to highest."
     )
-    pane = Pane("", Axis("task", "category"), chances, marks)
+    pane = Pane("", Axis("task", "category"), Axis("test accuracy [%]"), marks)
     return Chart("experts_alone", "A mixture and its experts", caption, (pane,))

@@ -67,3 +67,12 @@ def time_against_width(timings: Sequence[Timing], what: str) -> Chart:
     caption = f"{what}. Line = median, band = from the lower to the upper quartile."
     pane = Pane("", Axis("width d", "log"), Axis("time of a pass [ms]", "log"), lines)
     return Chart("time", "Time of inference", caption, (pane,))
+
+
+def over_dense(timings: Sequence[Timing]) -> str:
+    """The median times of the widest blocks over that of the dense one, in words."""
+    widest = max(timing.width for timing in timings)
+    medians = {t.subject: t.median for t in timings if t.width == widest}
+    dense = medians.pop("ffn")
+    told = "; ".join(f"{subject} {seconds / dense:.2f}" for subject, seconds in medians.items())
+    return f"Time over that of the dense block at width {widest:,}: {told}."

@@ -10,8 +10,8 @@ import torch
 from triptych.report import Run, Runs, load_runs
 from triptych.report.gallery import Material, Measured, build_gallery
 from triptych.run.facts import processor
-from triptych.run.gallery.blocks import ROWS, WHAT, counts, slide_counts, timings
-from triptych.run.gallery.trained import alone, module_parts, region
+from triptych.run.gallery.blocks import ROWS, WHAT, counts, dispatch, slide_counts, timings
+from triptych.run.gallery.trained import alone, module_parts, region, truth
 from triptych.run.train import quieten
 
 SLIDE_SIZES = (100, 1_000, 10_000, 100_000)
@@ -36,7 +36,7 @@ class Sizes:
     grid: int
 
 
-FULL = Sizes(tuple(2**k for k in range(6, 18)), (64, 128, 256, 512, 1024), 40, 81)
+FULL = Sizes(tuple(2**k for k in range(6, 18)), (64, 128, 256, 512, 1024), 40, 121)
 QUICK = Sizes((64, 128, 1024), (64, 128), 5, 21)
 
 
@@ -76,8 +76,12 @@ def _measured(boundaries: Runs, families: Runs, sizes: Sizes) -> Measured:
         slide_counts=of_slides,
         timings=timed,
         timing=f"A forward pass of {ROWS} samples without gradients, one thread of {processor()},"
-        f" {sizes.passes} passes in turn after 3 to warm up.",
-        regions=[region(run, sizes.grid) for run in boundaries.finished],
+        f" {sizes.passes} passes in turn after 3 to warm up; masked multiplies the whole matrix"
+        f" under its mask, csr the weights that exist; {dispatch()}.",
+        regions=[
+            *(truth(run, sizes.grid) for run in boundaries.finished[:1]),
+            *(region(run, sizes.grid) for run in boundaries.finished),
+        ],
         alone=[alone(run) for run in families.panel("moe").finished],
     )
 

@@ -106,7 +106,7 @@ def _bank(layer: MoE) -> Part:
     sizes = sorted({cost.params_total for cost in costs})
     each = " or ".join(f"{size:,.0f}" for size in sizes)
     active = layer.router.routes_per_token
-    text = f"{len(costs)} experts of {each} parameters; {active:g} of them work on a sample"
+    text = f"{len(costs)} experts of {each}; a sample meets {active:g}"
     return Part(text, special=True, copies=len(costs))
 
 

@@ -46,46 +46,43 @@ def region(run: Run, grid: int) -> Region:
         grid: places along each side.
     """
     module, data = rebuilt(run)
-    if not isinstance(data, TwoFeaturesData):
-        raise InvalidSetting(f"{run.folder}: its data are not data=two_features")
-    axis = torch.linspace(-1, 1, grid)
-    second, first = torch.meshgrid(axis, axis, indexing="ij")
-    points = torch.stack([first.flatten(), second.flatten()], dim=1)
+    points = plane(grid)
     with torch.no_grad():
         logits = module.network(points, torch.zeros(len(points), dtype=torch.long))[0]
-    probability = torch.softmax(logits, dim=1)[:, 1].view(grid, grid)
+    title = f"{run.setting}: {100 * run.test_accuracy:.2f} % right"
+    return _region(title, torch.softmax(logits, dim=1)[:, 1], data)
+
+
+def truth(run: Run, grid: int) -> Region:
+    """The true class of each place of the square.
+
+    Args:
+        run: on `data=two_features`.
+        grid: places along each side.
+
+    Raises:
+        InvalidSetting: if its data are others.
+    """
+    _, data = rebuilt(run)
+    if not isinstance(data, TwoFeaturesData):
+        raise InvalidSetting(f"{run.folder}: its data are not those of data=two_features")
+    return _region("the truth", data.task.above(plane(grid)).float(), data)
+
+
+def plane(grid: int) -> Tensor:
+    """Places of the square, (grid^2, 2), row by row from below."""
+    axis = torch.linspace(-1, 1, grid)
+    second, first = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([first.flatten(), second.flatten()], dim=1)
+
+
+def _region(title: str, probability: Tensor, data: ClassificationData) -> Region:
+    grid = round(len(probability) ** 0.5)
     train = data.splits.train
     x, y = train.x[:SHOWN], train.y[:SHOWN]
     samples = [[_point(row) for row in x[y == label]] for label in range(len(data.classes))]
-    return Region(
-        run.result.panel,
-        run.test_accuracy,
-        _rounded(axis),
-        [_rounded(row) for row in probability],
-        data.classes,
-        samples,
-        true_lines(data.task.normals),
-    )
-
-
-def true_lines(normals: Tensor) -> list[tuple[Point, Point]]:
-    """The lines that halve the quadrants, cut off at their edges.
-
-    Args:
-        normals: (4, 2), of the lower left, upper left, lower right and upper right quadrant.
-    """
-    found: list[tuple[Point, Point]] = []
-    for place, (nx, ny) in enumerate(normals.tolist()):
-        right, upper = divmod(place, 2)
-        along = (-ny, nx)
-        reach = 0.5 / max(abs(along[0]), abs(along[1]))
-        middle = (right - 0.5, upper - 0.5)
-        ends = [
-            (middle[0] + side * reach * along[0], middle[1] + side * reach * along[1])
-            for side in (-1, 1)
-        ]
-        found.append((ends[0], ends[1]))
-    return found
+    rows = [_rounded(row) for row in probability.view(grid, grid)]
+    return Region(title, _rounded(torch.linspace(-1, 1, grid)), rows, data.classes, samples)
 
 
 def alone(run: Run) -> Alone:
