@@ -44,7 +44,7 @@ def against_width(counts: Sequence[Count], block: str) -> Chart:
             marks.append(Line(subject, Style(colour), x, total))
         else:
             marks.append(Line(f"{subject}, total", Style(lighten(colour, 0.35), "dash"), x, total))
-            marks.append(Line(f"{subject}, active", Style(colour), x, active))
+            marks.append(Line(f"{subject}, active", Style(colour, "dot", "diamond"), x, active))
     caption = f"Parameters of one block, {block}: each point is a net that was counted."
     pane = Pane("", Axis("width d", "log"), Axis("parameters", "log"), marks)
     return Chart("counts", "Parameters against width", caption, (pane,))

@@ -202,7 +202,12 @@ def _classes(m: Material) -> Exhibit:
         "Slide 13",
         "Classification Performance Across Classes",
         "Accuracies are random numbers around 0.80, 0.85 and 0.90, of no images and no nets.",
-        (accuracies(m.families), parameters(m.families)),
+        (
+            "These are no images either: a class is one of four bins of what a signal has, such as"
+            " its frequency.",
+            accuracies(m.families),
+            parameters(m.families),
+        ),
         trained("families"),
         drawn(by_class(m.families)),
     )

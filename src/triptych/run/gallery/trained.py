@@ -1,6 +1,6 @@
 """Trained nets, asked again: where they draw lines, what their experts do alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from triptych.training.callbacks.single_experts import routed_to
 from triptych.training.moe import moe_layers
 
 SHOWN = 200  # samples
+
+ByTask = Mapping[str, float]
 
 
 def rebuilt(run: Run) -> tuple[ClassifierModule, ClassificationData]:
@@ -49,7 +51,7 @@ def region(run: Run, grid: int) -> Region:
     points = plane(grid)
     with torch.no_grad():
         logits = module.network(points, torch.zeros(len(points), dtype=torch.long))[0]
-    title = f"{run.setting}: {100 * run.test_accuracy:.2f} % right"
+    title = f"{run.result.panel}: {100 * run.test_accuracy:.2f} % right"
     return _region(title, torch.softmax(logits, dim=1)[:, 1], data)
 
 
@@ -93,13 +95,27 @@ def alone(run: Run) -> Alone:
     val, test = data.splits.val, data.splits.test
     with torch.no_grad():
         mixture = _by_task(module.network, test, data.families)
-        rows = []
+        tried, tested = [], []
         for expert in range(len(layer.uniform_share())):
             with routed_to(layer, expert):
-                rows.append([_by_task(module.network, part, data.families) for part in (val, test)])
-    mean = {task: sum(row[1][task] for row in rows) / len(rows) for task in data.families}
-    best = {task: max(rows, key=lambda row: row[0][task])[1][task] for task in data.families}
-    return Alone(run.result.seed, mixture, mean, best)
+                tried.append(_by_task(module.network, val, data.families))
+                tested.append(_by_task(module.network, test, data.families))
+    mean = {task: sum(one[task] for one in tested) / len(tested) for task in data.families}
+    return Alone(run.result.seed, mixture, mean, chosen(tried, tested))
+
+
+def chosen(tried: Sequence[ByTask], tested: Sequence[ByTask]) -> ByTask:
+    """What the expert that is best at a task where it was tried reaches where it is tested.
+
+    Args:
+        tried: accuracies of each expert on one split, by task.
+        tested: the same on another.
+
+    >>> chosen([{"a": 0.6}, {"a": 0.5}], [{"a": 0.4}, {"a": 0.9}])
+    {'a': 0.4}
+    """
+    pairs = list(zip(tried, tested, strict=True))
+    return {task: max(pairs, key=lambda pair: pair[0][task])[1][task] for task in tried[0]}
 
 
 def module_parts(run: Run) -> Part:
