@@ -18,8 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = QUICK if options.quick else FULL
     try:
         print(f"Gallery: {gallery(options.runs, options.out, options.samples, sizes)}")
-    except (InvalidSetting, OSError) as error:
+    except InvalidSetting as error:
         print(f"error: {error}; make gallery trains what it needs", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

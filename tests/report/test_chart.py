@@ -110,6 +110,13 @@ def test_the_line_of_a_field_is_where_both_classes_are_equally_likely():
     assert (field["colorscale"][0][1], field["colorscale"][-1][1]) == ("#000000", "#ff0000")
 
 
+def test_a_field_has_its_colour_as_png_where_it_has_no_line(tmp_path: Path):
+    field = Field((0, 1), (0, 1), ((1, 1), (1, 1)), "#0000ff", "#ff0000")
+    chart = Chart("field", "t", "c", (Pane("t", NUMBERS, NUMBERS, (field,)),))
+    red, green, *_ = imread(save_png(chart, tmp_path)).transpose(2, 0, 1)
+    assert ((red > 0.9) & (green < 0.4)).mean() > 0.2
+
+
 def test_a_box_that_holds_others_has_its_text_at_the_upper_edge():
     inner, outer = Box((0, 1), (0, 2), "#000000", "a"), Box((0, 1), (0, 2), "#000000", "b", True)
     layout = plotly_pane(Pane("t", NOTHING, NOTHING, (inner, outer))).to_dict()["layout"]
