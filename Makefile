@@ -56,6 +56,14 @@ study: $(READY)  ## the studies of conf/experiment/study, pages in reports/studi
 	    hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.sweep.dir=logs/studies/$(SIZE)/$$name \
 	    sweep.report=reports/studies/$(SIZE)/$$name || exit 1; done
 
+# The same command goes on where it was stopped. QUICK=1 shows in seconds that it works.
+gallery: $(READY)  ## each figure of both sources beside its true counterpart: reports/gallery/index.html
+	@for name in boundaries families notebook; do echo "== $$name"; \
+	  OMP_NUM_THREADS=1 $(BIN)/python train.py experiment=gallery/$$name \
+	    $(if $(QUICK),debug=fast seed=0,hydra/launcher=joblib hydra.launcher.n_jobs=2) \
+	    hydra.sweep.dir=logs/gallery$(if $(QUICK),-quick)/$$name || exit 1; done
+	$(BIN)/python scripts/gallery.py $(if $(QUICK),--quick --runs logs/gallery-quick --out reports/gallery-quick)
+
 notebook: $(READY)  ## the source's notebook over 5 seeds: reports/notebook/index.html
 	$(BIN)/python train.py -m experiment=notebook
 
@@ -66,4 +74,4 @@ fix: $(READY)  ## format, and mend what the linter can
 clean:  ## remove what can be made again, except logs and reports
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help install compare test soak oracles system native bench study notebook fix clean
+.PHONY: help install compare test soak oracles system native bench study gallery notebook fix clean

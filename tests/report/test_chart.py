@@ -10,8 +10,10 @@ from matplotlib.image import imread
 from triptych.report.chart import (
     Axis,
     Bars,
+    Box,
     Chart,
     Cloud,
+    Field,
     Heat,
     Interval,
     Level,
@@ -23,6 +25,7 @@ from triptych.report.chart import (
     Tile,
     Tiles,
     Upright,
+    Violins,
 )
 from triptych.report.matplotlib_chart import named_ticks, save_png
 from triptych.report.palette import Style
@@ -30,6 +33,7 @@ from triptych.report.plotly_chart import plotly_pane
 
 STYLE = Style("#0072B2", "dash", "square")
 NUMBERS, NAMES = Axis("x [s]"), Axis("kind", "category")
+NOTHING = Axis("", "none", (0, 2))
 MARKS: dict[str, tuple[Axis, Axis, Mark]] = {
     "line": (NUMBERS, NUMBERS, Line("a", STYLE, (0, 1), (0.2, 0.4), (0.1, 0.3), (0.3, 0.5))),
     "cloud": (NUMBERS, NUMBERS, Cloud("a", STYLE, (1, 2), (3, 4), ("r", "s"))),
@@ -46,6 +50,17 @@ MARKS: dict[str, tuple[Axis, Axis, Mark]] = {
         NUMBERS,
         Tiles(("1", "2"), ("r",), ((None, Tile("a", STYLE, "a +1", is_hatched=True)),)),
     ),
+    "violins": (
+        NAMES,
+        NUMBERS,
+        Violins(("u", "v"), ("#000000", "#0072B2"), ((1, 2, 2), (3,)), (("a", "b", "c"), ("d",))),
+    ),
+    "field": (
+        NUMBERS,
+        NUMBERS,
+        Field((0, 1), (0, 1, 2), ((0, 1), (0.2, 0.4), (0, 0.1)), "#000000", "#ff0000"),
+    ),
+    "box": (NOTHING, NOTHING, Box((0, 1), (0, 2), "#000000", "linear $32$")),
     "rule": (NUMBERS, NUMBERS, Rule("even", (0, 1), (0, 1))),
     "level": (NUMBERS, NUMBERS, Level("uniform", 0.25)),
     "upright": (NUMBERS, NUMBERS, Upright("zero", 0.0)),
@@ -87,6 +102,34 @@ def test_error_bars_reach_from_low_to_high():
     assert (point["error_x"]["arrayminus"], point["error_x"]["array"]) == ([0.5], [1.5])
     (bars,) = drawn_by_plotly("bars")
     assert (bars["error_y"]["arrayminus"], bars["error_y"]["array"]) == ([1, 1], [1, 1])
+
+
+def test_a_violin_shows_each_of_its_numbers_by_name():
+    first, second = drawn_by_plotly("violins")
+    assert (first["x"], first["y"], first["text"]) == (["u"] * 3, [1, 2, 2], ["a", "b", "c"])
+    assert (second["points"], second["line"]["color"]) == ("all", "#0072B2")
+
+
+def test_the_line_of_a_field_is_where_both_classes_are_equally_likely():
+    (field,) = drawn_by_plotly("field")
+    assert (field["contours"]["start"], field["contours"]["end"]) == (0.5, 0.5)
+    assert (field["zmin"], field["zmax"]) == (0, 1)
+    assert (field["colorscale"][0][1], field["colorscale"][-1][1]) == ("#000000", "#ff0000")
+
+
+def test_a_field_has_its_colour_as_png_where_it_has_no_line(tmp_path: Path):
+    field = Field((0, 1), (0, 1), ((1, 1), (1, 1)), "#0000ff", "#ff0000")
+    chart = Chart("field", "t", "c", (Pane("t", NUMBERS, NUMBERS, (field,)),))
+    red, green, *_ = imread(save_png(chart, tmp_path)).transpose(2, 0, 1)
+    assert ((red > 0.9) & (green < 0.4)).mean() > 0.2
+
+
+def test_a_box_that_holds_others_has_its_text_at_the_upper_edge():
+    inner, outer = Box((0, 1), (0, 2), "#000000", "a"), Box((0, 1), (0, 2), "#000000", "b", True)
+    layout = plotly_pane(Pane("t", NOTHING, NOTHING, (inner, outer))).to_dict()["layout"]
+    assert [(note["text"], note["y"]) for note in layout["annotations"]] == [("a", 1.0), ("b", 2)]
+    assert [shape["y1"] for shape in layout["shapes"]] == [2, 2]
+    assert layout["xaxis"]["visible"] is False
 
 
 def test_a_mean_of_one_run_has_no_error_bar():

@@ -1,42 +1,15 @@
 """The page in a real browser: it draws every figure, fetches nothing and runs nobody's script."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from triptych.report.build import build_report
 from triptych.result import write
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+from ..browser import Visit
+
 ATTACK = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists() and os.environ.get("STRICT") != "1":
-        pytest.skip("needs Chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """An open page with everything that it asked for and complained about."""
-
-    def __init__(self, browser: Browser, file: Path, scheme: str = "light") -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page: Page = browser.new_page(color_scheme=scheme)  # pyright: ignore[reportArgumentType]
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(file.as_uri())
-        self.page.locator("body[data-drawn]").wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +35,9 @@ def test_every_figure_is_drawn_without_a_request_or_a_complaint(browser, hostile
     visit = Visit(browser, hostile_report.page)
     assert visit.requests == [hostile_report.page.as_uri()]
     assert visit.complaints == []
-    announced = int(visit.page.get_attribute("body", "data-plots") or 0)
-    assert announced >= 25
-    assert visit.page.locator(".js-plotly-plot").count() == announced
-    drawn = "[...document.querySelectorAll('.plot')].filter(plot =>"
-    drawn += " plot.querySelector('.main-svg')?.getBoundingClientRect().height > 100).length"
-    assert visit.page.evaluate(drawn) == announced
-    traced = "[...document.querySelectorAll('.plot')].filter(plot =>"
-    traced += " plot.querySelector('.trace, .hm, .points path')).length"
-    assert visit.page.evaluate(traced) == announced
+    assert visit.announced >= 25
+    assert visit.page.locator(".js-plotly-plot").count() == visit.announced
+    assert visit.plots(".trace, .hm, .points path") == visit.announced
 
 
 def test_no_text_of_a_run_is_executed(browser, hostile_report):

@@ -102,6 +102,44 @@ class Tiles:
 
 
 @dataclass(frozen=True)
+class Violins:
+    """The spread of many numbers over named places, one colour each, with every number as a point.
+
+    `labels` say what each point is.
+    """
+
+    x: Sequence[str]
+    colours: Sequence[str]
+    values: Sequence[Numbers]
+    labels: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Values in [0, 1] over a plane, rows from the bottom, with the line on which they are 1/2.
+
+    `low` and `high` are the colours of 0 and 1; between them it is pale.
+    """
+
+    x: Numbers
+    y: Numbers
+    values: Sequence[Numbers]
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle with a text: in its middle, or along its upper edge if it holds other boxes."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    colour: str
+    text: str
+    holds_others: bool = False
+
+
+@dataclass(frozen=True)
 class Rule:
     """A grey dashed line of reference with a name."""
 
@@ -126,15 +164,29 @@ class Upright:
     x: float
 
 
-Mark = Line | Cloud | Mean | Interval | Bars | Heat | Tiles | Rule | Level | Upright
+Mark = (
+    Line
+    | Cloud
+    | Mean
+    | Interval
+    | Bars
+    | Heat
+    | Tiles
+    | Violins
+    | Field
+    | Box
+    | Rule
+    | Level
+    | Upright
+)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, with its unit, and how it is spaced."""
+    """What an axis shows, with its unit, and how it is spaced; `none` is not drawn."""
 
     title: str
-    scale: Literal["linear", "log", "category"] = "linear"
+    scale: Literal["linear", "log", "category", "none"] = "linear"
     limits: tuple[float, float] | None = None
 
 

@@ -16,8 +16,10 @@ from matplotlib.ticker import EngFormatter
 
 from triptych.report.chart import (
     Bars,
+    Box,
     Chart,
     Cloud,
+    Field,
     Heat,
     Interval,
     Key,
@@ -28,8 +30,10 @@ from triptych.report.chart import (
     Rule,
     Tiles,
     Upright,
+    Violins,
     shortened,
 )
+from triptych.report.matplotlib_areas import draw_box, draw_field, draw_violins
 from triptych.report.palette import NEUTRAL, SHARES
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
@@ -102,6 +106,8 @@ def _draw_pane(pane: Pane, axes: Axes) -> None:
 
 def _dress(pane: Pane, axes: Axes) -> None:
     axes.set(xlabel=pane.x.title, ylabel=pane.y.title)
+    axes.xaxis.set_visible(pane.x.scale != "none")
+    axes.yaxis.set_visible(pane.y.scale != "none")
     if pane.x.scale == "log":
         axes.set_xscale("log")
     if pane.y.scale == "log":
@@ -132,6 +138,11 @@ def _handle(key: Key) -> Line2D:
 @singledispatch
 def _draw(mark: object, axes: Axes) -> None:
     raise TypeError(f"no way to draw {mark!r}")
+
+
+_draw.register(Violins, draw_violins)
+_draw.register(Field, draw_field)
+_draw.register(Box, draw_box)
 
 
 @_draw.register

@@ -9,6 +9,9 @@ from triptych.report.runs import Runs
 PANEL_COLOURS = {"ffn": "#0072B2", "sparse": "#E69F00", "moe": "#009E73"}
 OTHER = "#CC79A7"
 NEUTRAL = "#8A8F98"
+# The two classes of a plane, Okabe and Ito's sky blue and vermilion, and what lies between them.
+CLASS_COLOURS = ("#56B4E9", "#D55E00")
+PALE = "#f7f7f5"
 PANEL_SYMBOLS = {"ffn": "circle", "sparse": "square", "moe": "diamond"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 # One hue from paper to ink, for shares from 0 to 1.

@@ -10,7 +10,9 @@ import plotly.graph_objects as go
 from triptych.report.chart import (
     Axis,
     Bars,
+    Box,
     Cloud,
+    Field,
     Heat,
     Interval,
     Level,
@@ -20,9 +22,11 @@ from triptych.report.chart import (
     Rule,
     Tiles,
     Upright,
+    Violins,
     shortened,
 )
 from triptych.report.palette import NEUTRAL, SHARES, translucent
+from triptych.report.plotly_areas import draw_box, draw_field, draw_violins
 
 # Up to this many points a line also shows each of them: a single epoch would be no line at all.
 _FEW = 30
@@ -53,6 +57,8 @@ def plotly_pane(pane: Pane) -> go.Figure:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
+    if axis.scale == "none":
+        return {"visible": False, "range": axis.limits}
     look: dict[str, Any] = {
         "title": {"text": axis.title, "standoff": 8},
         "type": axis.scale,
@@ -78,6 +84,11 @@ def _aliases(labels: Sequence[str]) -> dict[str, str]:
 @singledispatch
 def _draw(mark: object, figure: go.Figure) -> None:
     raise TypeError(f"no way to draw {mark!r}")
+
+
+_draw.register(Violins, draw_violins)
+_draw.register(Field, draw_field)
+_draw.register(Box, draw_box)
 
 
 @_draw.register

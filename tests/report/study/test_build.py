@@ -7,7 +7,7 @@ from triptych.report.ceilings import KnownCeiling, write_ceilings
 from triptych.report.study import build_study_report, print_study_report
 from triptych.report.study.figures import place
 
-from ..test_page import Visit, browser  # noqa: F401
+from ...browser import Visit
 from .made import study
 from .test_differences import level
 
@@ -77,7 +77,7 @@ def test_the_answer_and_the_claims_are_printed(report, capsys):
     assert str(report.page) in printed
 
 
-def test_a_browser_draws_all_figures_without_a_request_or_a_complaint(report, browser):  # noqa: F811
+def test_a_browser_draws_all_figures_without_a_request_or_a_complaint(report, browser):
     visit = Visit(browser, report.page)
     panes = visit.page.locator(".plot .main-svg").count()
     assert panes > 0

@@ -6,7 +6,7 @@ from triptych.report.study import build_study_report
 from triptych.report.study.figures import arm_styles
 from triptych.report.study.winners import winner, winners
 
-from ..test_page import Visit, browser  # noqa: F401
+from ...browser import Visit
 from .made import study
 
 MAP = {
@@ -66,7 +66,7 @@ def test_a_place_that_was_not_measured_stays_empty(tmp_path):
     assert [[tile is None for tile in row] for row in tiles.rows] == [[False, False], [False, True]]
 
 
-def test_a_browser_draws_each_tile(tmp_path, browser):  # noqa: F811
+def test_a_browser_draws_each_tile(tmp_path, browser):
     study(tmp_path / "runs", known, **MAP)
     page = build_study_report(tmp_path / "runs", tmp_path / "out").page
     visit = Visit(browser, page)
