@@ -18,6 +18,7 @@ from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
+from triptych.report.study.provenance import commit, machine
 from triptych.result import write_whole
 
 
@@ -69,8 +70,8 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
 def made_by(outcomes: Outcomes) -> str:
     """How many runs, by which code and on which machine."""
     done = [run.result for run in outcomes.runs if run.result is not None and run.is_finished]
-    commits = sorted({str(result.git.get("commit", "unknown"))[:10] for result in done})
-    machines = sorted({_machine(result.device) for result in done})
+    commits = sorted({commit(result) for result in done})
+    machines = sorted({machine(result) for result in done})
     torch = sorted({result.versions.get("torch", "unknown") for result in done})
     compared = [run for run in outcomes.runs if run.trial.stage == "comparison"]
     return (
@@ -120,7 +121,3 @@ def _page(
 
 def _address(title: str) -> str:
     return title.lower().replace(" ", "-")
-
-
-def _machine(device: dict[str, object]) -> str:
-    return str(device.get("name") or device.get("processor") or device.get("kind") or "unknown")
