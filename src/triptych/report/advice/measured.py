@@ -99,7 +99,7 @@ def _line(row: Measured) -> dict[str, str]:
     told = {name: getattr(row, name) for name in (*TEXTS, *NUMBERS)}
     told |= {"control": "yes" if row.control else "no", **vars(row.task)}
     told |= {"seeds": mean.n, "test_acc": mean.mean, "low": mean.low, "high": mean.high}
-    told["scores"] = " ".join(f"{seed}:{row.scores[seed]:.6g}" for seed in sorted(row.scores))
+    told["scores"] = " ".join(f"{seed}:{row.scores[seed]:.8g}" for seed in sorted(row.scores))
     return {name: _text(value) for name, value in told.items()}
 
 

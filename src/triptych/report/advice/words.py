@@ -57,10 +57,15 @@ def evidence_lines(cell: Cell, asked: Task) -> list[str]:
 
 def range_line(asked: Task, cells: Sequence[Cell]) -> str:
     """What was measured in all, and how far outside of it the request lies."""
-    ranges = [f"{_range(*ends)} {axis}" for axis, ends in measured_ranges(cells).items()]
     far = [f"{axis} by {_times(f)}" for axis, f in outside(asked, cells).items() if f > 1]
     where = f"outside: {', '.join(far)}" if far else "inside"
-    return f"Measured so far: {', '.join(ranges)}. The request lies {where}."
+    return f"Measured so far: {ranges_text(cells)}. The request lies {where}."
+
+
+def ranges_text(cells: Sequence[Cell]) -> str:
+    """What was measured in all."""
+    ranges = measured_ranges(cells).items()
+    return ", ".join(f"{_range(*ends)} {axis}" for axis, ends in ranges)
 
 
 def check_line(check: HeldOut) -> str:
