@@ -112,11 +112,16 @@ Mark = Line | Cloud | Mean | Interval | Bars | Heat | Rule | Level | Upright
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, with its unit, and how it is spaced."""
+    """What an axis shows, with its unit, and how it is spaced.
+
+    Attributes:
+        ticks: the only values that are marked; those of the renderer if none is given.
+    """
 
     title: str
     scale: Literal["linear", "log", "category"] = "linear"
     limits: tuple[float, float] | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,19 @@ def check_line(check: HeldOut) -> str:
         for one in check.trivial
         if one.cells
     ]
-    word = f"no better than always {' or always '.join(check.no_worse)}"
     return (
         f"{start} the rule answers in {check.answered} of {check.cells} cells and is right in"
-        f" {check.right}; {', '.join(others)}. The rule is"
-        f" {word if check.no_worse else 'better than these'}."
+        f" {check.right}; {', '.join(others)}. The rule is {check_word(check)}."
+    )
+
+
+def check_word(check: HeldOut) -> str:
+    """Whether the rule is any good."""
+    if not check.answered:
+        return "not checked"
+    trivial = check.no_worse
+    return (
+        f"no better than always {' or always '.join(trivial)}" if trivial else "better than these"
     )
 
 
@@ -98,13 +106,13 @@ def task_text(task: Task) -> str:
     )
 
 
-def listed(panels: Sequence[str]) -> str:
-    """Alternatives.
+def listed(texts: Sequence[str], last: str = "or") -> str:
+    """One or several, with a word before the last one.
 
-    >>> listed(["dense", "sparse", "moe"])
-    'dense, sparse or moe'
+    >>> listed(["dense", "sparse", "moe"]), listed(["moe"])
+    ('dense, sparse or moe', 'moe')
     """
-    return " or ".join(filter(None, (", ".join(panels[:-1]), panels[-1])))
+    return f" {last} ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
 
 
 def _advice(advice: Advice) -> str:

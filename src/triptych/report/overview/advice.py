@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 
-from triptych.report.advice import check_line, held_out
+from triptych.report.advice import HeldOut, held_out
 from triptych.report.advice.cells import Cell
+from triptych.report.advice.heldout import ALWAYS
 from triptych.report.advice.nearest import REACH
-from triptych.report.advice.words import ranges_text
+from triptych.report.advice.words import check_word, ranges_text
+from triptych.report.html import table
 
 RULE = (
     "The measured task nearest to the request decides: by the logarithms of samples, features,"
@@ -27,15 +29,28 @@ def advice_section(cells: Sequence[Cell]) -> str:
     measured = (
         f"Measured so far: {ranges_text(cells)}." if cells else "Nothing was compared so far."
     )
-    told = {"Told the number of rules": True, "Not told": False}
-    checks = [
-        f"{start}. {check_line(check)}"
-        for start, with_rules in told.items()
+    right = (
+        "Held-out check: each task is predicted from the other tasks, or from the other studies."
+        " Right is a first name that is not shown to be behind there. Always dense and always moe"
+        " are held against the rule on what it answers, where that panel was measured."
+    )
+    rows = [
+        _row("told" if with_rules else "not told", check)
+        for with_rules in (True, False)
         for check in held_out(cells, with_rules)
     ]
-    listed = "".join(f"<li>{escape(line)}</li>" for line in checks if cells)
+    head = ("Number of rules", "Predicted from others", "Tasks", "Answered", "Right")
+    trivial = (f"Always {panel}" for panel in ALWAYS)
     return (
         f"<p>{escape(RULE)}</p><pre>{escape(COMMAND)}</pre><p>{escape(measured)}</p>"
-        f"<p>Right is a first name that is not shown to be behind in the cell left out.</p>"
-        f"<ul>{listed}</ul>"
+        f"<p>{escape(right)}</p>{table([*head, *trivial, 'The rule is'], rows)}"
     )
+
+
+def _row(rules: str, check: HeldOut) -> list[str]:
+    counts = [str(count) for count in (check.cells, check.answered, check.right)]
+    trivial = [
+        f"{one.right} of {one.cells} (the rule {one.ours})" if one.cells else ""
+        for one in check.trivial
+    ]
+    return [rules, f"each {check.left_out}", *counts, *trivial, check_word(check)]

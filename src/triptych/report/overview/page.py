@@ -10,13 +10,13 @@ from triptych.report.chart import Chart
 from triptych.report.comparison import points
 from triptych.report.html import Link, figure, link, section, table, whole_page
 from triptych.report.overview.advice import advice_section
+from triptych.report.overview.words import PANELS
 from triptych.report.statistics import paired_difference
 from triptych.report.study import StudyReport
 from triptych.report.study.answer import answers, expectations
 from triptych.report.study.runs import runs_address
 
 TITLE = "Dense, sparse or mixture of experts: what the studies show"
-PANELS = ("dense", "sparse", "moe")
 
 
 def overview_page(
@@ -96,9 +96,9 @@ def _best(report: StudyReport, arms: Sequence[Measured]) -> str | Link:
 
 def _study(name: str, report: StudyReport, charts: Sequence[Chart]) -> str:
     said = [line for line in (*answers(report.differences), expectations(report.claims)) if line]
-    words = "".join(f"<p>{escape(sentence)}</p>" for sentence in said)
+    words = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
     more = link(Link(f"Tables, costs and all runs of {name}", f"{name}/index.html"))
-    body = f"{words}<p>{more}</p>{''.join(map(figure, charts))}"
+    body = f"<ul>{words}</ul><p>{more}</p>{''.join(map(figure, charts))}"
     return section(f"study-{escape(name)}", report.outcomes.study.question, body)
 
 

@@ -1,10 +1,14 @@
 """The answer over all studies in words: which panel is ahead where, and what was not expected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from triptych.report.advice.cells import Cell
 from triptych.report.advice.words import listed
+from triptych.report.comparison import points
 from triptych.report.study import StudyReport
+from triptych.report.study.answer import expectations
+
+PANELS = ("dense", "sparse", "moe")
 
 
 def overall(cells: Sequence[Cell], reports: Mapping[str, StudyReport]) -> list[str]:
@@ -18,48 +22,42 @@ def overall(cells: Sequence[Cell], reports: Mapping[str, StudyReport]) -> list[s
     level = [cell for cell in cells if len(cell.best) > 1]
     studies = len({cell.study for cell in cells})
     said = [f"Panels were compared on {len(cells)} tasks in {studies} of {len(reports)} studies."]
-    said += [
-        f"{key} is ahead of all that was measured beside it in {where}."
-        for key, where in _by_best(ahead).items()
-    ]
-    said += [
-        f"{key}: none is shown to be behind in {where} (the cheapest first)."
-        for key, where in _by_best(level).items()
-    ]
+    for panels, alike in _by_best(ahead).items():
+        where = cells_text(alike, lambda cell: f"{cell.name}: by {points(lead(cell))} points")
+        said.append(f"{panels[0]} is ahead of the panels measured beside it in {where}.")
+    for panels, alike in _by_best(level).items():
+        where = cells_text(alike, lambda cell: cell.name)
+        said.append(f"No lead is shown between {listed(panels, 'and')} in {where}.")
     return [*said, *_expected(reports)]
 
 
-def cells_text(cells: Sequence[Cell]) -> str:
-    """Cells by their studies.
+def lead(cell: Cell) -> float:
+    """How far the best arm is ahead of the best one of another panel, as a share."""
+    first, *others = cell.standings
+    return -next(o.minus.mean for o in others if o.row.panel != first.row.panel)
 
-    >>> cells_text([])
-    ''
-    """
+
+def cells_text(cells: Sequence[Cell], told: Callable[[Cell], str]) -> str:
+    """What is told of cells, by their studies."""
     studies = dict.fromkeys(cell.study for cell in cells)
     return "; ".join(
-        f"{study} ({', '.join(cell.name for cell in cells if cell.study == study)})"
+        f"{study} ({', '.join(told(cell) for cell in cells if cell.study == study)})"
         for study in studies
     )
 
 
-def _by_best(cells: Sequence[Cell]) -> dict[str, str]:
-    """Where panels are best, by the panels."""
-    found: dict[str, list[Cell]] = {}
+def _by_best(cells: Sequence[Cell]) -> dict[tuple[str, ...], list[Cell]]:
+    """Cells by the panels that are best in them, in the order of the cells."""
+    found: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
-        found.setdefault(listed([row.panel for row in cell.best]), []).append(cell)
-    return {key: cells_text(alike) for key, alike in found.items()}
+        best = sorted((row.panel for row in cell.best), key=PANELS.index)
+        found.setdefault(tuple(best), []).append(cell)
+    return found
 
 
 def _expected(reports: Mapping[str, StudyReport]) -> list[str]:
+    """The count over all studies, and which are not confirmed."""
     claims = [(name, claim) for name, one in reports.items() for claim in one.claims]
-    judged = [(name, claim) for name, claim in claims if claim.holds is not None]
-    if not judged:
-        return []
-    failed = [f"“{claim.text}” ({name})" for name, claim in judged if not claim.holds]
-    said = (
-        f"Of {len(claims)} expectations written down before the first run,"
-        f" {len(judged) - len(failed)} are confirmed"
-    )
-    said += f" and {len(failed)} are not: {', '.join(failed)}" if failed else ""
-    open_ones = len(claims) - len(judged)
-    return [said + (f"; {open_ones} were not measured." if open_ones else ".")]
+    failed = [f"“{claim.text}” ({name})" for name, claim in claims if claim.holds is False]
+    said = [line for line in [expectations([claim for _, claim in claims])] if line]
+    return said + ([f"Not confirmed: {'; '.join(failed)}."] if failed else [])
