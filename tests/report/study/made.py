@@ -28,6 +28,7 @@ def study(
     accuracy: Accuracy,
     extra: Callable[[Trial], Mapping[str, float]] = lambda trial: {},
     flops: Callable[[Trial], float] = lambda trial: 1e9,
+    config: Callable[[Trial], dict[str, Any]] = lambda trial: {},
     **changes: Any,
 ) -> Outcomes:
     """Writes it and reads it again; seeds move the accuracies of each arm in another order."""
@@ -48,5 +49,7 @@ def study(
         panel = next(o for o in plan.arms[run.arm] if o.startswith("model=")).partition("=")[2]
         result = Result("finished", f"{panel}-s{run.seed}", panel, run.seed, metrics=metrics)
         result.seconds = {"fit": flops(run) / 1e9}
+        result.config = config(run)
+        result.tables = {"classes": ["below", "above"]}
         write(result, folder / str(run.job))
     return read_outcomes(folder)

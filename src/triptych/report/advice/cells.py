@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Literal, final
 
 from triptych.errors import InvalidSetting
@@ -115,10 +114,12 @@ def _cell(arms: Sequence[Measured]) -> Cell:
     """Of arms in the order of their price, so that of equal means the cheaper one is the best."""
     seeds = sorted(_common(arms))
     scores = {row.arm: {seed: row.scores[seed] for seed in seeds} for row in arms}
-    leader = max(arms, key=lambda row: fmean(scores[row.arm].values()))
-    others = {
-        c.second if c.first == leader.arm else c.first: c for c in compare(scores).comparisons
-    }
+    comparisons = compare(scores).comparisons
+    shared = set.intersection(*({c.first, c.second} for c in comparisons))
+    # The one that all are held against; of two arms the first has the higher mean.
+    best = next(name for c in comparisons for name in (c.first, c.second) if name in shared)
+    leader = next(row for row in arms if row.arm == best)
+    others = {c.second if c.first == best else c.first: c for c in comparisons}
     standings = [
         Standing(leader, paired_difference(scores[leader.arm], scores[leader.arm]), "best mean")
     ]
