@@ -5,12 +5,14 @@ import runpy
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.report.advice.made import TASK, cell
 
 from triptych.report.advice import write_table
+
+from ..report.advice.made import TASK, cell
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "advise.py"
@@ -30,7 +32,7 @@ def main():
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> Path:
     """Two studies in which the mixture is ahead, at 1000 and 1100 samples."""
-    later = {"task": TASK.__class__(1100, 32, 2, 4), "study": "later"}
+    later = {"task": replace(TASK, samples=1100), "study": "later"}
     rows = [*cell("a", "moe"), *cell("b", "moe", **later)]
     return write_table(rows, tmp_path_factory.mktemp("table") / "measured.csv")
 

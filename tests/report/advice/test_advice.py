@@ -40,7 +40,7 @@ def asked_of(rows, asked, budget):
     return advise(asked, evidence(rows, budget))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables(), tasks, st.sampled_from([10.0, 100.0, 1e9]))
 def test_every_panel_that_is_named_was_measured_near_the_request_within_the_budget(
     rows, asked, most
@@ -55,7 +55,7 @@ def test_every_panel_that_is_named_was_measured_near_the_request_within_the_budg
             assert group.rules in (None, named.task.rules, asked.rules)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tables(), tasks, st.integers(0, 99))
 def test_the_order_of_rows_does_not_matter(rows, asked, seed):
     mixed = list(rows)
@@ -63,7 +63,7 @@ def test_the_order_of_rows_does_not_matter(rows, asked, seed):
     assert asked_of(mixed, asked, Budget()) == asked_of(rows, asked, Budget())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tables(), tasks, st.sampled_from(["samples", "features", "classes", "rules"]))
 def test_a_request_that_is_far_in_one_number_gets_no_evidence(rows, asked, axis):
     far = asked_of(rows, replace(asked, **{axis: 4001}), Budget())
