@@ -11,24 +11,24 @@ from triptych.report.advice.nearest import is_near
 
 from .made import PANELS, TASK, cell, row
 
-numbers = st.sampled_from([1, 2, 8, 30, 120, 1000])
+numbers = st.sampled_from([1, 2, 3, 30])
 tasks = st.builds(Task, numbers, numbers, numbers, st.one_of(st.none(), numbers))
 arms = st.builds(
     lambda number, panel, mean, flops, control: row(
         f"cell {number}", panel, mean, flops=flops, control=control
     ),
-    st.integers(0, 5),
+    st.integers(0, 2),
     st.sampled_from(PANELS),
     st.sampled_from([0.5, 0.7, 0.702, 0.9]),
     st.sampled_from([10.0, 100.0, 1000.0]),
-    st.sampled_from([False, False, False, True]),
+    st.booleans(),
 )
 
 
 @st.composite
 def tables(draw) -> list[Measured]:
     """Arms of several studies and cells, each cell with its own task."""
-    places = draw(st.lists(tasks, min_size=6, max_size=6))
+    places = draw(st.lists(tasks, min_size=3, max_size=3))
     found: list[Measured] = []
     for number, arm in enumerate(draw(st.lists(arms, max_size=24))):
         task = places[int(arm.cell[-1])]

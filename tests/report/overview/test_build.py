@@ -33,8 +33,8 @@ def overview(tmp_path_factory):
     study(
         runs / "second", level, flops=lambda run: 1e9 if run.cell == "K=1" else 4e9, config=config
     )
-    alone = {"arms": {"moe": ["model=moe"]}, "baselines": ["moe"]}
-    study(runs / "third", level, config=config, **alone)
+    alone = {"arms": {ATTACK: ["model=moe"]}, "baselines": [ATTACK]}
+    study(runs / "third", lambda run: 0.9, config=config, **alone)
     folders = [runs / name for name in ("first", "second", "third")]
     return build_overview(folders, tmp_path_factory.mktemp("out"))
 
@@ -54,8 +54,8 @@ def test_the_table_has_every_arm_of_every_study(overview):
     rows = read_table(overview.table)
     assert len(rows) == 4 + 4 + 2
     assert [(r.study, r.cell, r.arm) for r in rows if r.study == "third"] == [
-        ("third", "K=1", "moe"),
-        ("third", "K=32", "moe"),
+        ("third", "K=1", ATTACK),
+        ("third", "K=32", ATTACK),
     ]
     assert {(r.task.samples, r.task.features, r.task.classes) for r in rows} == {(500, 32, 2)}
     assert rows[0].scores == pytest.approx(overview.rows[0].scores)
