@@ -50,11 +50,12 @@ bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be
 	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)
 
 # Two runs side by side, each in one thread. The same command goes on where it was stopped.
-study: $(READY)  ## the studies of conf/experiment/study, pages in reports/studies (SIZE=small|acceptance|full)
+study: $(READY)  ## the studies of conf/experiment/study, one page in reports/studies/SIZE (SIZE=small|acceptance|full)
 	@for name in $(STUDIES); do echo "== $$name"; \
 	  OMP_NUM_THREADS=1 $(BIN)/python train.py experiment=study/$$name size=$(SIZE) \
 	    hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.sweep.dir=logs/studies/$(SIZE)/$$name \
 	    sweep.report=reports/studies/$(SIZE)/$$name || exit 1; done
+	$(BIN)/python scripts/studies.py $(STUDIES:%=logs/studies/$(SIZE)/%) --out reports/studies/$(SIZE)
 
 # The same command goes on where it was stopped. QUICK=1 shows in seconds that it works.
 gallery: $(READY)  ## each figure of both sources beside its true counterpart: reports/gallery/index.html

@@ -183,11 +183,16 @@ Mark = (
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, with its unit, and how it is spaced; `none` is not drawn."""
+    """What an axis shows, with its unit, and how it is spaced; `none` is not drawn.
+
+    Attributes:
+        ticks: the only values that are marked; those of the renderer if none is given.
+    """
 
     title: str
     scale: Literal["linear", "log", "category", "none"] = "linear"
     limits: tuple[float, float] | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The parts that all pages are made of: one file that needs nothing from outside."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from typing import final
 
 from plotly.offline import get_plotlyjs
 
@@ -15,6 +17,15 @@ _POLICY = (
     "img-src data: blob:; font-src data:"
 )
 _DASHES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3"}
+
+
+@final
+@dataclass(frozen=True)
+class Link:
+    """A text that leads to an address; both plain."""
+
+    text: str
+    address: str
 
 
 def whole_page(title: str, body: str, panes: int) -> str:
@@ -61,8 +72,8 @@ def figure(chart: Chart) -> str:
     )
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]], look: str = "listed") -> str:
-    """A table of plain texts, which scrolls where it is too wide.
+def table(head: Iterable[str], rows: Iterable[Iterable[str | Link]], look: str = "listed") -> str:
+    """A table of plain texts and links, which scrolls where it is too wide.
 
     Args:
         head: of the columns.
@@ -77,8 +88,13 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], look: str = "liste
     )
 
 
-def _cell(text: str) -> str:
-    return f"<td>{escape(text)}</td>"
+def link(to: Link) -> str:
+    """The link as HTML."""
+    return f'<a href="{escape(to.address)}">{escape(to.text)}</a>'
+
+
+def _cell(content: str | Link) -> str:
+    return f"<td>{link(content) if isinstance(content, Link) else escape(content)}</td>"
 
 
 def _key(key: Key) -> str:

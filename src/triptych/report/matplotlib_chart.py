@@ -122,6 +122,9 @@ def _dress(pane: Pane, axes: Axes) -> None:
     ):
         if axis.scale != "category" and highest >= 10_000:
             drawn.set_major_formatter(EngFormatter(sep=""))
+        if axis.ticks:
+            drawn.set_ticks(axis.ticks, [f"{tick:g}" for tick in axis.ticks])
+            drawn.set_ticks([], minor=True)
 
 
 def _handle(key: Key) -> Line2D:

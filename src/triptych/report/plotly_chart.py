@@ -71,6 +71,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
     }
     if axis.scale == "log":
         look["dtick"] = "D2"
+    if axis.ticks:
+        look |= {"tickvals": list(axis.ticks), "ticktext": [f"{tick:g}" for tick in axis.ticks]}
     if axis.limits is not None:
         low, high = axis.limits
         look["range"] = [math.log10(low), math.log10(high)] if axis.scale == "log" else [low, high]

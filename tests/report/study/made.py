@@ -50,5 +50,7 @@ def study(
         result = Result("finished", f"{panel}-s{run.seed}", panel, run.seed, metrics=metrics)
         result.config = config(run)
         result.seconds = {"fit": flops(run) / 1e9}
+        result.config = config(run)
+        result.tables = {"classes": ["below", "above"]}
         write(result, folder / str(run.job))
     return read_outcomes(folder)

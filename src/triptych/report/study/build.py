@@ -1,23 +1,23 @@
 """From the folder of a study to its page and tables."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import final
 
 from rich.console import Console
 
 from triptych.report.chart import Chart
-from triptych.report.html import figure, section, table, whole_page
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.study import tables
 from triptych.report.study.answer import against_ceilings, answers, expectations
-from triptych.report.study.claims import judged
-from triptych.report.study.differences import differences
+from triptych.report.study.claims import Claim, judged
+from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
+from triptych.report.study.page import study_markdown, study_page
 from triptych.report.study.winners import winners
 from triptych.result import write_whole
 
@@ -29,11 +29,17 @@ class StudyReport:
 
     Attributes:
         said: the answer in words.
+        claims: what was expected, judged.
         tables: by their titles.
+        charts: the figures of the page.
     """
 
+    outcomes: Outcomes
     said: Sequence[str]
+    differences: Sequence[Difference]
+    claims: Sequence[Claim]
     tables: Mapping[str, tables.Rows]
+    charts: Sequence[Chart]
     page: Path
 
 
@@ -47,14 +53,7 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     found, claims = differences(outcomes), judged(outcomes)
     arms = tables.arms_frame(outcomes)
     told = tables.sections(outcomes, arms, found, claims)
-    styles = arm_styles(outcomes)
-    drawn = (
-        over_cells(outcomes, styles),
-        winners(outcomes, styles),
-        against(found, styles),
-        frontier(outcomes, styles),
-    )
-    charts = [chart for chart in drawn if chart is not None]
+    charts = study_charts(outcomes, found)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for stale in (out / "figures").glob("*.png"):
         stale.unlink()
@@ -65,23 +64,22 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     tables.differences_frame(found).to_csv(out / "differences.csv", index=False)
     every = (*answers(found), against_ceilings(outcomes), expectations(claims))
     said = [line for line in every if line]
-    write_whole(out / "table.md", _markdown(outcomes, said, told))
-    page = write_whole(out / "index.html", _page(outcomes, said, told, charts))
-    return StudyReport(said, told, page)
+    write_whole(out / "table.md", study_markdown(outcomes, said, told))
+    runs = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
+    page = write_whole(out / "index.html", study_page(outcomes, said, told, charts, runs))
+    return StudyReport(outcomes, said, found, claims, told, charts, page)
 
 
-def made_by(outcomes: Outcomes) -> str:
-    """How many runs, by which code and on which machine."""
-    done = [run.result for run in outcomes.runs if run.result is not None and run.is_finished]
-    commits = sorted({str(result.git.get("commit", "unknown"))[:10] for result in done})
-    machines = sorted({_machine(result.device) for result in done})
-    torch = sorted({result.versions.get("torch", "unknown") for result in done})
-    compared = [run for run in outcomes.runs if run.trial.stage == "comparison"]
-    return (
-        f"{len(done)} of {len(outcomes.runs)} runs finished; {len(compared)} are compared, on"
-        f" {len(outcomes.study.seeds)} seeds. Mean test accuracy [%] ± half of the 95 % interval."
-        f" Code {', '.join(commits)}; {', '.join(machines)}; torch {', '.join(torch)}."
+def study_charts(outcomes: Outcomes, found: Sequence[Difference]) -> list[Chart]:
+    """The figures that the study has something to draw in."""
+    styles = arm_styles(outcomes)
+    drawn = (
+        over_cells(outcomes, styles),
+        winners(outcomes, styles),
+        against(found, styles),
+        frontier(outcomes, styles),
     )
+    return [chart for chart in drawn if chart is not None]
 
 
 def print_study_report(report: StudyReport) -> None:
@@ -92,39 +90,3 @@ def print_study_report(report: StudyReport) -> None:
     judged = [f"{word}: {text} ({needed}; {value})" for text, needed, value, _, word in claims]
     for line in (*accuracies, *report.said, *judged, f"Report: {report.page}"):
         console.print(line, markup=False, soft_wrap=True)
-
-
-def _markdown(outcomes: Outcomes, said: Sequence[str], told: Mapping[str, tables.Rows]) -> str:
-    """The whole study, the answer first."""
-    parts = [f"# {outcomes.study.question}\n"]
-    parts += [f"{sentence}\n" for sentence in (*said, made_by(outcomes))]
-    parts += [f"## {title}\n\n{tables.markdown(rows)}" for title, rows in told.items()]
-    return "\n".join(parts)
-
-
-def _page(
-    outcomes: Outcomes,
-    said: Sequence[str],
-    told: Mapping[str, tables.Rows],
-    charts: Sequence[Chart],
-) -> str:
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said)
-    top = (
-        f"<header><h1>{escape(outcomes.study.question)}</h1>"
-        f'<p class="byline">{escape(made_by(outcomes))}</p>'
-        f'<div class="answer" id="answer">{sentences}</div></header>'
-    )
-    shown = {t: section(_address(t), t, table(rows[0], rows[1:])) for t, rows in told.items()}
-    first = [shown.pop(title, "") for title in (tables.ACCURACIES, tables.CLAIMS)]
-    drawn = section("figures", "Figures", "".join(map(figure, charts)))
-    footer = "<footer>Made by Triptych from the runs of a study.</footer>"
-    body = "".join([top, *first, drawn, *shown.values(), footer])
-    return whole_page(outcomes.study.question, body, sum(len(c.panes) for c in charts))
-
-
-def _address(title: str) -> str:
-    return title.lower().replace(" ", "-")
-
-
-def _machine(device: dict[str, object]) -> str:
-    return str(device.get("name") or device.get("processor") or device.get("kind") or "unknown")

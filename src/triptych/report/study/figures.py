@@ -59,7 +59,7 @@ def over_cells(outcomes: Outcomes, styles: Mapping[str, Style]) -> Chart | None:
         marks.append(Rule(CEILING, known, most))
     name = cells[0].partition("=")[0]
     wide = min(known) > 0 and max(known) / min(known) >= WIDE
-    x_axis = Axis(name, "log" if wide else "linear")
+    x_axis = Axis(name, "log" if wide else "linear", ticks=tuple(sorted(known)))
     pane = Pane("", x_axis, Axis("test accuracy [%]"), marks)
     caption = "Mean test accuracy over seeds (lines) and single runs (points)."
     return Chart("cells", f"Accuracy against {name}", caption, (pane,))

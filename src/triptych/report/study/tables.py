@@ -16,6 +16,7 @@ from triptych.report.study.outcomes import ACCURACY, CEILING, Outcomes
 COSTS = ("params_total", "params_active", "flops", "flops_executed")
 NAN = float("nan")
 ACCURACIES, CLAIMS = "Test accuracy", "Expected and measured"
+DIFFERENCES, COSTS_TABLE = "Differences", "Costs"
 
 Rows = list[list[str]]
 """A table whose first row is the head and whose first column names the others."""
@@ -103,8 +104,8 @@ def sections(
         ACCURACIES: _accuracies(outcomes, arms),
         "Over all cells": _overall(outcomes),
         CLAIMS: _claims(claims),
-        "Differences": _differences(found),
-        "Costs": _costs(arms),
+        DIFFERENCES: _differences(found),
+        COSTS_TABLE: _costs(arms),
     }
     return {title: rows for title, rows in every.items() if len(rows) > 1}
 
