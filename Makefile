@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SIZE ?= small
 # Trainings of the frontier are too long for the small size.
-STUDIES ?= diversity samples balance label_noise support source_sparsity $(if $(filter small,$(SIZE)),,frontier)
+STUDIES ?= diversity samples balance label_noise support source_sparsity patches $(if $(filter small,$(SIZE)),,frontier)
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12

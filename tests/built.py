@@ -19,6 +19,9 @@ MODELS = {
     for backbone in BACKBONES
 }
 MODELS["moe", "notebook"] = ("model=notebook_moe",)
+MODELS["single", "residual"] = ("model=single",)
+MODELS["single", "patches"] = ("model=patches_single",)
+MODELS["moe", "patches"] = ("model=patches_moe",)
 D_IN, CLASSES = 32, 4
 
 

@@ -117,7 +117,10 @@ def test_signals_of_any_length_fit_the_net() -> None:
     ("overrides", "words"),
     [
         (["model/balance=importance_load"], "importance_load needs a router with noise"),
-        (["model/dispatch=grouped", "model/experts=specialists"], "Specialists differ"),
+        (
+            ["model/dispatch=grouped", "model/experts=specialists"],
+            "Specialists are no stacked MLPs",
+        ),
         (["model/dispatch=grouped", "model.d_hidden=33"], "width 33 .* no multiple of 16 bytes"),
     ],
     ids=str,

@@ -5,11 +5,18 @@ from dataclasses import replace
 
 from torch import nn
 
-from triptych.moe import FrozenProjection, MoE
+from triptych.moe import FrozenProjection, MoE, SingleExpert
 from triptych.sparse import ControllerFFN, MonarchLinear, MultiplicativeDense, SparseLinear
 from triptych.types import Cost
 
-DECLARING = (SparseLinear, ControllerFFN, MonarchLinear, MultiplicativeDense, FrozenProjection)
+DECLARING = (
+    SparseLinear,
+    ControllerFFN,
+    MonarchLinear,
+    MultiplicativeDense,
+    FrozenProjection,
+    SingleExpert,
+)
 
 
 def declared_cost(

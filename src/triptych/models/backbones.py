@@ -84,7 +84,7 @@ class Residual(Classifier):
 
 @final
 class Notebook(Classifier):
-    """The source study's whole nets: nothing but the panel.
+    """Nothing but the panel, as in the source study's whole nets.
 
     Args:
         panel: makes the net.

@@ -20,10 +20,12 @@ from triptych.moe.dispatch.loop import loop_dispatch
 from triptych.moe.dispatch.padded import padded_dispatch
 from triptych.moe.dispatch.reference import reference_dispatch
 from triptych.moe.dispatch.triton.dispatch import triton_dispatch
-from triptych.moe.experts.activations import GELU, Activation, ReLU, SwiGLU
+from triptych.moe.experts.activations import GELU, Activation, Cubic, Identity, ReLU, SwiGLU
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.dense import DenseMLP, same_active, same_total
+from triptych.moe.experts.patches import PatchExperts
 from triptych.moe.experts.shardable import Shardable
+from triptych.moe.experts.single import SingleExpert
 from triptych.moe.experts.specialists import Specialists
 from triptych.moe.experts.stacked import StackedMLP
 from triptych.moe.layer import Dispatch, MoE
@@ -32,6 +34,7 @@ from triptych.moe.parallel.groups import ExpertGroups, check_expert_ranks, exper
 from triptych.moe.parallel.optimizer import own_optimizer_state, whole_optimizer_state
 from triptych.moe.parallel.shard import Sharding, check_shardable, shard_experts
 from triptych.moe.parallel.state import own_state, whole_state
+from triptych.moe.patches import PatchScores
 from triptych.moe.routers.base import BaseAssignment
 from triptych.moe.routers.bias_topk import BiasTopK
 from triptych.moe.routers.expert_choice import ExpertChoice
@@ -70,6 +73,7 @@ __all__ = [
     "BiasTopK",
     "Capacity",
     "CosineScores",
+    "Cubic",
     "DenseMLP",
     "Dispatch",
     "Dropless",
@@ -81,12 +85,15 @@ __all__ = [
     "FrozenScores",
     "GShardTop2",
     "HashTopK",
+    "Identity",
     "Limited",
     "LinearScores",
     "MLPScores",
     "MoE",
     "NoisyTopK",
     "OracleRouter",
+    "PatchExperts",
+    "PatchScores",
     "ReLU",
     "Router",
     "Routing",
@@ -97,6 +104,7 @@ __all__ = [
     "Shardable",
     "Sharding",
     "SigmoidTopK",
+    "SingleExpert",
     "SinkhornTopK",
     "SoftMoE",
     "SoftRouter",

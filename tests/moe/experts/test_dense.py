@@ -3,7 +3,17 @@ import torch
 from torch.nn import functional as F
 
 from triptych.errors import InvalidSetting
-from triptych.moe import GELU, DenseMLP, ReLU, StackedMLP, SwiGLU, same_active, same_total
+from triptych.moe import (
+    GELU,
+    Cubic,
+    DenseMLP,
+    Identity,
+    ReLU,
+    StackedMLP,
+    SwiGLU,
+    same_active,
+    same_total,
+)
 
 ACTIVATIONS = (ReLU, GELU, SwiGLU)
 
@@ -40,6 +50,8 @@ def test_it_is_built_as_one_expert_is(activation):
 def test_activations_of_a_small_case():
     x = torch.tensor([[-1.0, 2.0]])
     assert torch.equal(ReLU()(x), torch.tensor([[0.0, 2.0]]))
+    assert torch.equal(Cubic()(x), torch.tensor([[-1.0, 8.0]]))
+    assert torch.equal(Identity()(x), x)
     torch.testing.assert_close(GELU()(x), F.gelu(x))
     torch.testing.assert_close(SwiGLU()(x), torch.tensor([[-2.0 / (1 + torch.e)]]))
 

@@ -1,14 +1,15 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
 
-from triptych.moe import Specialists, StackedMLP
+from triptych.moe import PatchExperts, Specialists, StackedMLP
 
 OWN = range(2, 5)
 
 
-@pytest.mark.parametrize("bank", [StackedMLP, Specialists])
+@pytest.mark.parametrize("bank", [StackedMLP, Specialists, partial(PatchExperts, patches=3)])
 def test_a_bank_keeps_its_own_experts_under_their_names_and_tells_the_cost_of_all(bank) -> None:
     whole = bank(6, 3, 2, d_hidden=4, dropout=0.0)
     part = copy.deepcopy(whole)

@@ -12,7 +12,7 @@ from triptych.moe import FrozenProjection, MoE, Router, Routing, SoftRouter, Sta
 
 from ...routers import ROUTERS, fitting_top_k, router
 
-WIDTH, EXPERTS = 6, 5
+WIDTH, EXPERTS = 8, 5  # four patches of two, for the router that goes by patches
 COMPARING = {"expert_choice"}  # tokens compete in evaluation too
 every_router = pytest.mark.parametrize("name", ROUTERS)
 

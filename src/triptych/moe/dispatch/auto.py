@@ -38,7 +38,7 @@ def choose(
     at all sizes (`benchmarks/moe_gpu.md`); without them where they cannot be had.
     """
     if not isinstance(experts, StackedMLP):
-        return loop_dispatch, "dispatch loop: the experts differ"
+        return loop_dispatch, "dispatch loop: the experts are not stacked MLPs"
     if x.is_cuda:
         dtype = compute_type(x, experts)
         refusal = why_not_grouped(experts, dtype)

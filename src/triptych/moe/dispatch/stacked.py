@@ -6,7 +6,7 @@ from triptych.moe.experts.stacked import StackedMLP
 
 
 def need_stacked(experts: ExpertBank, dispatch: str) -> StackedMLP:
-    """The bank, if its experts are alike.
+    """The bank, if its experts are stacked MLPs.
 
     Raises:
         IncompatibleSettings: if they are not.
@@ -15,5 +15,5 @@ def need_stacked(experts: ExpertBank, dispatch: str) -> StackedMLP:
         return experts
     raise IncompatibleSettings(
         f"model/dispatch={dispatch} runs equal experts in one product, and"
-        f" {type(experts).__name__} differ: take model/dispatch=loop"
+        f" {type(experts).__name__} are no stacked MLPs: take model/dispatch=loop"
     )

@@ -29,6 +29,24 @@ class ReLU(Activation):
 
 
 @final
+class Identity(Activation):
+    """`x`: the layers around it are one linear map."""
+
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
+        """As it is."""
+        return x
+
+
+@final
+class Cubic(Activation):
+    """`x^3` (Chen et al. 2022, arXiv 2208.02813)."""
+
+    def __call__(self, x: Float[Tensor, "*rows W"]) -> Float[Tensor, "*rows F"]:
+        """Elementwise."""
+        return x * x * x
+
+
+@final
 class GELU(Activation):
     """`x Phi(x)`, exact (Hendrycks and Gimpel 2016, arXiv 1606.08415)."""
 

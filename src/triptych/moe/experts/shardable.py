@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from torch import nn
+
 
 class Shardable(ABC):
     """A bank that can let go of experts.
@@ -13,3 +15,10 @@ class Shardable(ABC):
     @abstractmethod
     def keep(self, own: range) -> None:
         """Lets go of all experts but `own`; `each` then gives these alone."""
+
+
+def keep_rows(bank: nn.Module, own: range) -> None:
+    """Rows `own` of each parameter, where all of them are stacked."""
+    for name, stacked in list(bank.named_parameters(recurse=False)):
+        part = stacked.detach()[own.start : own.stop].clone()
+        bank.register_parameter(name, nn.Parameter(part, stacked.requires_grad))

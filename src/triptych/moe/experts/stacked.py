@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.bank import ExpertBank
-from triptych.moe.experts.shardable import Shardable
+from triptych.moe.experts.shardable import Shardable, keep_rows
 from triptych.types import Cost
 
 StackedLinear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -110,9 +110,7 @@ class StackedMLP(ExpertBank, Shardable):
 
     def keep(self, own: range) -> None:
         """Rows `own` of each parameter."""
-        for name, stacked in list(self.named_parameters(recurse=False)):
-            part = stacked.detach()[own.start : own.stop].clone()
-            self.register_parameter(name, nn.Parameter(part, stacked.requires_grad))
+        keep_rows(self, own)
 
 
 def _uniform(*shape: int, fan_in: int) -> Tensor:
