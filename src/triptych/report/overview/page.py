@@ -94,8 +94,7 @@ def _best(report: StudyReport, arms: Sequence[Measured]) -> str | Link:
 
 
 def _study(name: str, report: StudyReport, charts: Sequence[Chart]) -> str:
-    said = report.said
-    words = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    words = "".join(f"<li>{escape(sentence)}</li>" for sentence in report.said)
     more = link(Link(f"Tables, costs and all runs of {name}", f"{name}/index.html"))
     body = f"<ul>{words}</ul><p>{more}</p>{''.join(map(figure, charts))}"
     return section(f"study-{escape(name)}", report.outcomes.study.question, body)
