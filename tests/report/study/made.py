@@ -1,6 +1,6 @@
 """A study with invented results, in a folder; for tests only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,13 @@ def study(
     extra: Callable[[Trial], Mapping[str, float]] = lambda trial: {},
     flops: Callable[[Trial], float] = lambda trial: 1e9,
     config: Callable[[Trial], dict[str, Any]] = lambda trial: {},
+    tried: Sequence[float] = (0.01,),
     **changes: Any,
 ) -> Outcomes:
     """Writes it and reads it again; seeds move the accuracies of each arm in another order."""
     plan = from_config({**PLAIN, **changes})
     rates = dict.fromkeys(plan.pairs, plan.rates[:1])
-    runs = trials(plan, "tuning", rates, 0)
+    runs = trials(plan, "tuning", dict.fromkeys(plan.pairs, tried), 0)
     runs += trials(plan, "comparison", rates, len(runs))
     folder.mkdir(parents=True, exist_ok=True)
     Record(plan, runs, [(*pair, plan.rates[0]) for pair in plan.pairs]).write(folder)

@@ -58,6 +58,19 @@ def test_the_most_that_can_be_known_stands_beside_what_was_reached(tmp_path):
         assert ("moe in K=32 (84.00 %)" in text) is (many < 0.85)
 
 
+@pytest.mark.parametrize(
+    ("tried", "is_told"),
+    [([0.01, 0.02], True), ([0.005, 0.01], True), ([0.005, 0.01, 0.02], False), ([0.01], False)],
+)
+def test_a_rate_at_an_end_of_what_was_tried_is_told(tmp_path, tried, is_told):
+    """`made.study` takes .01."""
+    study(tmp_path / "runs", level, tried=tried)
+    said = build_study_report(tmp_path / "runs", tmp_path / "out").said
+    told = [line for line in said if line.startswith("The best learning rate that was tried")]
+    assert len(told) == is_told
+    assert all("dense in K=1 (0.01), moe in K=1 (0.01), dense in K=32" in line for line in told)
+
+
 def test_over_all_cells_an_arm_has_a_mean_and_a_chance_against_the_baseline(report):
     """Moe has the accuracies of dense in one cell of two and beats it in the other. Its runs are 6
     near .9 and 6 near .85, the middle half of them 3 of each; the chance is (.5 + 1) / 2."""

@@ -46,6 +46,21 @@ def against_ceilings(outcomes: Outcomes) -> str:
     return f"ABOVE what can be known, so something is wrong: {', '.join(beyond)}."
 
 
+def rates_at_ends(outcomes: Outcomes) -> str:
+    """Which arms might do better with a learning rate that was not tried; empty for none."""
+    at_ends = [
+        f"{arm} in {cell} ({rate:g})"
+        for cell, arm in outcomes.study.pairs
+        if (rate := outcomes.rate(cell, arm)) is not None
+        and len(tried := outcomes.tried(cell, arm)) > 1
+        and rate in (tried[0], tried[-1])
+    ]
+    if not at_ends:
+        return ""
+    listed = ", ".join(at_ends)
+    return f"The best learning rate that was tried is the lowest or the highest one for {listed}."
+
+
 def expectations(claims: Sequence[Claim]) -> str:
     """How many of them hold; empty without any."""
     if not claims:

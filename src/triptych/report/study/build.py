@@ -11,7 +11,7 @@ from rich.console import Console
 from triptych.report.chart import Chart
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.study import tables
-from triptych.report.study.answer import against_ceilings, answers, expectations
+from triptych.report.study.answer import against_ceilings, answers, expectations, rates_at_ends
 from triptych.report.study.claims import Claim, judged
 from triptych.report.study.differences import Difference, differences
 from triptych.report.study.figures import against, arm_styles, over_cells
@@ -62,8 +62,8 @@ def build_study_report(folder: Path, out: Path) -> StudyReport:
     arms.to_csv(out / "arms.csv", index=False)
     tables.runs_frame(outcomes).to_csv(out / "runs.csv", index=False)
     tables.differences_frame(found).to_csv(out / "differences.csv", index=False)
-    every = (*answers(found), against_ceilings(outcomes), expectations(claims))
-    said = [line for line in every if line]
+    notes = (against_ceilings(outcomes), rates_at_ends(outcomes), expectations(claims))
+    said = [line for line in (*answers(found), *notes) if line]
     write_whole(out / "table.md", study_markdown(outcomes, said, told))
     runs = Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix()
     page = write_whole(out / "index.html", study_page(outcomes, said, told, charts, runs))

@@ -85,6 +85,11 @@ class Outcomes:
         chosen = {(c, a): rate for c, a, rate in self.record.chosen}
         return chosen.get((cell, arm))
 
+    def tried(self, cell: str, arm: str) -> list[float]:
+        """The learning rates that were tried to choose it, in rising order."""
+        mine = (t for t in self.record.trials if (t.stage, t.cell, t.arm) == ("tuning", cell, arm))
+        return sorted({trial.rate for trial in mine})
+
 
 def read_outcomes(folder: Path) -> Outcomes:
     """The study in a folder.
