@@ -20,7 +20,9 @@ EVIDENCE = Path(__file__).parents[3] / "evidence"
 def config(trial):
     data = {"_target_": "triptych.data.ClustersData", "n_train": 500, "d_in": 32, "num_clusters": 4}
     router = "HashTopK" if trial.arm == "hash" else "SoftmaxTopK"
-    return {"data": data, "model": {"router": {"_target_": f"triptych.moe.{router}"}}}
+    panel = "SingleExpertPanel" if trial.arm == "single" else "DensePanel"
+    model = {"router": f"triptych.moe.{router}", "panel": f"triptych.models.{panel}"}
+    return {"data": data, "model": {part: {"_target_": name} for part, name in model.items()}}
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
@@ -37,14 +39,16 @@ def test_what_is_not_known_stays_unknown(tmp_path):
 
 
 def test_rows_are_what_the_runs_of_a_study_scored(tmp_path):
-    arms = {"dense": ["model=ffn"], "hash": ["model=moe"]}
+    arms = {"dense": ["model=ffn"], "hash": ["model=moe"], "single": ["model=ffn"]}
     outcomes = study(tmp_path, lambda run: 0.9, config=config, arms=arms)
     rows = measured_rows("mine", outcomes)
     assert [(r.cell, r.arm, r.panel, r.control) for r in rows] == [
         ("K=1", "dense", "dense", False),
         ("K=1", "hash", "moe", True),
+        ("K=1", "single", "dense", True),
         ("K=32", "dense", "dense", False),
         ("K=32", "hash", "moe", True),
+        ("K=32", "single", "dense", True),
     ]
     assert rows[0].task == Task(500, 32, 2, 4)
     assert rows[0].scores == outcomes.scores("K=1", "dense")

@@ -12,8 +12,8 @@ from triptych.report.study.provenance import commit, machine
 from triptych.result import Result
 
 PANELS = {"ffn": "dense"}
-# They know what others have to learn, or never learn.
-CONTROLS = ("OracleRouter", "HashTopK")
+# Routers that know what others have to learn, or never learn; one expert of a mixture alone.
+CONTROLS = ("OracleRouter", "HashTopK", "SingleExpertPanel")
 
 
 def measured_rows(study: str, outcomes: Outcomes) -> list[Measured]:
@@ -28,8 +28,9 @@ def measured_rows(study: str, outcomes: Outcomes) -> list[Measured]:
 
 def is_control(result: Result) -> bool:
     """Whether a run was made to compare others with, and is nothing to use."""
-    router = result.config.get("model", {}).get("router") or {}
-    return str(router.get("_target_", "")).rpartition(".")[2] in CONTROLS
+    model = result.config.get("model", {})
+    targets = [str((model.get(part) or {}).get("_target_", "")) for part in ("router", "panel")]
+    return any(target.rpartition(".")[2] in CONTROLS for target in targets)
 
 
 def _rows(study: str, outcomes: Outcomes, cell: str, arm: str) -> Iterator[Measured]:
