@@ -58,7 +58,7 @@ study: $(READY)  ## the studies of conf/experiment/study, one page in reports/st
 	    sweep.report=reports/studies/$(SIZE)/$$name || exit 1; done
 	$(BIN)/python scripts/studies.py $(STUDIES:%=logs/studies/$(SIZE)/%) --out reports/studies/$(SIZE)
 
-# The same command goes on where it was stopped. QUICK=1 shows in seconds that it works.
+# The same command goes on where it was stopped. QUICK=1 shows in a minute or two that it works.
 gallery: $(READY)  ## each figure of both sources beside its true counterpart: reports/gallery/index.html
 	@for name in boundaries families notebook; do echo "== $$name"; \
 	  OMP_NUM_THREADS=1 $(BIN)/python train.py experiment=gallery/$$name \
