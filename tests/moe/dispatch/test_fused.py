@@ -187,7 +187,7 @@ def test_an_expert_that_does_not_exist_is_refused():
 @pytest.mark.parametrize(
     ("bank", "reason"),
     [
-        (Specialists(3, 4, 2, d_hidden=6, dropout=0.0), "Specialists differ"),
+        (Specialists(3, 4, 2, d_hidden=6, dropout=0.0), "Specialists are no stacked MLPs"),
         (StackedMLP(3, 4, 2, d_hidden=5, activation=Tanh), "no Tanh"),
         (StackedMLP(3, 4, 2, d_hidden=5).double(), "torch.float32 tokens with torch.float64"),
     ],

@@ -93,7 +93,7 @@ def test_what_kernels_cannot_take_is_refused():
     case = Case()
     x, gates = case.x(torch.float32, "cpu"), case.gates(torch.float32, "cpu")
     experts = Specialists(case.experts, case.width, case.out, d_hidden=8, dropout=0.0)
-    with pytest.raises(IncompatibleSettings, match="Specialists differ"):
+    with pytest.raises(IncompatibleSettings, match="Specialists are no stacked MLPs"):
         triton_dispatch(x, case.routing(gates), experts)
     with pytest.raises(IncompatibleSettings, match="width 12"):
         run_once(Case(hidden=12, bias=False), "cpu", torch.bfloat16)
