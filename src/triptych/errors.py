@@ -54,6 +54,17 @@ def check_dropout(probability: float) -> None:
         raise InvalidSetting(f"dropout must be in [0, 1), got {probability}")
 
 
+def check_width(d_hidden: int, dropout: float, least: int = 1) -> None:
+    """Refuses a number of hidden units or a dropout that no net can have.
+
+    Raises:
+        InvalidSetting: naming it.
+    """
+    if d_hidden < least:
+        raise InvalidSetting(f"d_hidden must be at least {least}, got {d_hidden}")
+    check_dropout(dropout)
+
+
 def nearest(key: str, keys: Iterable[str]) -> str:
     """A question that ends a message, if one of the keys is near.
 

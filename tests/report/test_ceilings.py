@@ -39,6 +39,11 @@ def test_another_file_of_that_name_is_refused(tmp_path, text):
         (known(0.9), [0.919, 0.921], True),
         (known(0.9, 0.01), [0.919, 0.921], False),
         (known(0.9), [], False),
+        (known(0.9, n_test=10_000), [0.908], False),  # a test split alone gives .003
+        (known(0.9, n_test=10_000), [0.91], True),
+        (known(0.9, n_test=10_000), [0.906, 0.906], False),
+        (known(0.9, n_test=10_000), [0.907, 0.907], True),
+        (known(1.0, n_test=10_000), [1.0], False),
     ],
 )
 def test_above_is_a_mean_beyond_three_standard_errors(ceiling, scores, exceeded):

@@ -5,8 +5,8 @@ from typing import final
 from torch import nn
 
 from triptych.cost import nearest
-from triptych.errors import InvalidSetting
-from triptych.models.panels import DensePanel, Panel, check_width
+from triptych.errors import InvalidSetting, check_width
+from triptych.models.panels import DensePanel, Panel
 
 NARROWEST = 2  # hidden units
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.dense import MLP
-from triptych.errors import InvalidSetting, check_dropout
+from triptych.errors import check_width
 from triptych.moe import Capacity, Dispatch, ExpertBank, MoE, Router, Routing
 from triptych.seeds import derive
 from triptych.sparse import Pattern, SparseLinear
@@ -45,13 +45,6 @@ class Unrouted(nn.Module):
     def forward(self, x: Tensor, family: Tensor | None = None) -> tuple[Tensor, Routing | None]:
         """(T, D) -> (T, O) and no routing."""
         return self.net(x), None
-
-
-def check_width(d_hidden: int, dropout: float, least: int = 1) -> None:
-    """Refuses a width or a dropout that no net can have."""
-    if d_hidden < least:
-        raise InvalidSetting(f"d_hidden must be at least {least}, got {d_hidden}")
-    check_dropout(dropout)
 
 
 @final

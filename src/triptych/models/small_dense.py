@@ -5,8 +5,8 @@ from typing import final
 
 from torch import nn
 
-from triptych.errors import IncompatibleSettings
-from triptych.models.panels import DensePanel, Panel, check_width
+from triptych.errors import IncompatibleSettings, check_width
+from triptych.models.panels import DensePanel, Panel
 from triptych.sparse import live_weights
 
 NARROWEST = 2  # hidden units

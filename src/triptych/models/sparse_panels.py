@@ -5,7 +5,8 @@ from typing import final
 from torch import Tensor, nn
 
 from triptych.dense import MLP
-from triptych.models.panels import Panel, Unrouted, check_width
+from triptych.errors import check_width
+from triptych.models.panels import Panel, Unrouted
 from triptych.moe import Routing
 from triptych.sparse import ControllerFFN, MonarchLinear, chosen_units
 

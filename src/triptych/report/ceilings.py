@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean, variance
 from typing import Any, final
 
 from triptych.errors import InvalidSetting
@@ -43,12 +44,18 @@ class KnownCeiling:
         return f"{100 * self.accuracy:.2f}{spread} %"
 
     def is_exceeded(self, scores: Sequence[float]) -> bool:
-        """Whether the mean of accuracies over seeds lies above it, by more than chance allows."""
+        """Whether the mean of accuracies over seeds lies above it, by more than chance allows.
+
+        Chance is what scores differ by between seeds, and not less than what a classifier that
+        is as good as the ceiling varies by on test splits of `n_test` samples: a lone score, or
+        two that happen to agree, say nothing of it.
+        """
         if not scores:
             return False
-        mean = sum(scores) / len(scores)
-        spread = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
-        chance = math.hypot(self.standard_error, math.sqrt(spread / len(scores)))
+        mean = fmean(scores)
+        seen = variance(scores) if len(scores) > 1 else 0.0
+        by_lot = self.accuracy * (1 - self.accuracy) / self.data.get("n_test", math.inf)
+        chance = math.hypot(self.standard_error, math.sqrt(max(seen, by_lot) / len(scores)))
         return mean - self.accuracy > EXCEEDED * chance
 
 

@@ -6,7 +6,7 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.errors import InvalidSetting, check_dropout
+from triptych.errors import check_width
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.stacked import StackedMLP
 
@@ -36,9 +36,7 @@ class DenseMLP(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if d_hidden < 1:
-            raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
-        check_dropout(dropout)
+        check_width(d_hidden, dropout)
         self.activation, self.dropout = activation(), dropout
         self.up = nn.Linear(d_in, d_hidden * self.activation.inputs_per_unit, bias)
         self.down = nn.Linear(d_hidden, d_out, bias)

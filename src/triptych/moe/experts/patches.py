@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.errors import InvalidSetting, check_dropout
+from triptych.errors import InvalidSetting, check_width
 from triptych.moe.experts.activations import Activation, Cubic
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.shardable import Shardable, keep_rows
@@ -45,9 +45,7 @@ class PatchExperts(ExpertBank, Shardable):
         activation: Callable[[], Activation] = Cubic,
     ) -> None:
         super().__init__()
-        if d_hidden < 1:
-            raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
-        check_dropout(dropout)
+        check_width(d_hidden, dropout)
         self.activation = activation()
         if self.activation.inputs_per_unit != 1:
             name = type(self.activation).__name__

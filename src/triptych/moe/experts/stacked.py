@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triptych.errors import InvalidSetting, check_dropout
+from triptych.errors import check_width
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.shardable import Shardable, keep_rows
@@ -52,9 +52,7 @@ class StackedMLP(ExpertBank, Shardable):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if d_hidden < 1:
-            raise InvalidSetting(f"d_hidden must be at least 1, got {d_hidden}")
-        check_dropout(dropout)
+        check_width(d_hidden, dropout)
         self.num_experts = num_experts
         self.dropout = dropout
         self.activation = activation()

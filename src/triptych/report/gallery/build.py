@@ -13,6 +13,7 @@ from triptych.report.gallery.slides import slides
 from triptych.report.html import figure, table, whole_page
 from triptych.report.matplotlib_chart import save_png
 from triptych.report.runs import Runs
+from triptych.report.study.provenance import made_on
 from triptych.result import write_whole
 
 TITLE = "Gallery: what the sources show, and what is true"
@@ -107,7 +108,4 @@ def made_by(material: Material) -> str:
     """How many runs, by which code and on which machine."""
     every = (material.boundaries, material.families, material.notebook)
     done = [run.result for runs in every for run in runs.finished]
-    codes = sorted({str(r.git.get("commit", "unknown"))[:10] for r in done})
-    machines = sorted({str(r.device.get("name", "unknown")) for r in done})
-    torch = sorted({r.versions.get("torch", "unknown") for r in done})
-    return f"{len(done)} runs; {', '.join(machines)}; torch {', '.join(torch)}; {', '.join(codes)}"
+    return f"{len(done)} runs. {made_on(done)}"

@@ -92,6 +92,21 @@ def parameters(runs: Runs) -> str:
     return f"Parameters: {', '.join(told)}."
 
 
+def by_run(runs: Runs, ending: str) -> str:
+    """A metric of the test split in each run that has it, whatever the layer, in words.
+
+    Args:
+        ending: of its key.
+    """
+    found = [
+        value
+        for run in runs.finished
+        for key, value in run.result.metrics.get("test", {}).items()
+        if key.endswith(ending)
+    ]
+    return ", ".join(f"{value:.3f}" for value in found)
+
+
 def drawn(*charts: Chart | None) -> tuple[Chart, ...]:
     """Those that there is something to draw for."""
     return tuple(chart for chart in charts if chart is not None)

@@ -4,20 +4,14 @@ from triptych.report.figures.curves import curves
 from triptych.report.figures.parameters import parameters
 from triptych.report.figures.routing import load, specialisation
 from triptych.report.gallery.exhibit import Exhibit
-from triptych.report.gallery.material import Material, accuracies, drawn, trained
+from triptych.report.gallery.material import Material, accuracies, by_run, drawn, trained
 from triptych.report.palette import styles
 
 
 def notebook(m: Material) -> list[Exhibit]:
     """Two that are there, two that are promised."""
     looks, command = styles(m.notebook), trained("notebook")
-    specialised = [
-        value
-        for run in m.notebook.finished
-        for key, value in run.result.metrics.get("test", {}).items()
-        if key.endswith("/nmi")
-    ]
-    told = ", ".join(f"{value:.3f}" for value in specialised)
+    told = by_run(m.notebook, "/nmi")
     return [
         Exhibit(
             "notebook-1",

@@ -11,6 +11,7 @@ from triptych.report.gallery.material import (
     COUNTED,
     Material,
     accuracies,
+    by_run,
     drawn,
     parameters,
     trained,
@@ -143,13 +144,7 @@ def _experts_alone(m: Material) -> Exhibit:
 
 
 def _utilisation(m: Material) -> Exhibit:
-    found = [
-        value
-        for run in m.families.finished
-        for key, value in run.result.metrics.get("test", {}).items()
-        if key.endswith("/load_gini")
-    ]
-    told = ", ".join(f"{value:.3f}" for value in found)
+    told = by_run(m.families, "/load_gini")
     return Exhibit(
         "slide-10",
         "Slide 10",

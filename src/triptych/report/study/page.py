@@ -7,21 +7,18 @@ from triptych.report.chart import Chart
 from triptych.report.html import Link, figure, section, table, whole_page
 from triptych.report.study import tables
 from triptych.report.study.outcomes import Outcomes
-from triptych.report.study.provenance import commit, machine
+from triptych.report.study.provenance import made_on
 from triptych.report.study.runs import runs_address, runs_section
 
 
 def made_by(outcomes: Outcomes) -> str:
     """How many runs, by which code and on which machine."""
     done = [run.result for run in outcomes.runs if run.result is not None and run.is_finished]
-    commits = sorted({commit(result) for result in done})
-    machines = sorted({machine(result) for result in done})
-    torch = sorted({result.versions.get("torch", "unknown") for result in done})
     compared = [run for run in outcomes.runs if run.trial.stage == "comparison"]
     return (
         f"{len(done)} of {len(outcomes.runs)} runs finished; {len(compared)} are compared, on"
         f" {len(outcomes.study.seeds)} seeds. Mean test accuracy [%] ± half of the 95 % interval."
-        f" Code {', '.join(commits)}; {', '.join(machines)}; torch {', '.join(torch)}."
+        f" {made_on(done)}"
     )
 
 

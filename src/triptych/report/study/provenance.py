@@ -1,6 +1,16 @@
 """Which code made a run, and where."""
 
+from collections.abc import Collection
+
 from triptych.result import Result
+
+
+def made_on(results: Collection[Result]) -> str:
+    """Codes, machines and versions of torch of all of them, in a sentence."""
+    codes, machines = ({told(result) for result in results} for told in (commit, machine))
+    torch = {result.versions.get("torch", "unknown") for result in results}
+    listed = (", ".join(sorted(texts)) for texts in (codes, machines, torch))
+    return "Code {}; {}; torch {}.".format(*listed)
 
 
 def commit(result: Result) -> str:

@@ -8,11 +8,12 @@ from triptych.report.chart import Axis, Chart, Pane, Tile, Tiles
 from triptych.report.comparison import points
 from triptych.report.palette import Style
 from triptych.report.statistics import paired_difference
+from triptych.report.study.figures import place
 from triptych.report.study.outcomes import Outcomes
 
 
 @final
-class Place(NamedTuple):
+class Spot(NamedTuple):
     """Where a cell named `K=4, n=500` lies."""
 
     x: str
@@ -45,34 +46,35 @@ def winner(outcomes: Outcomes, cell: str) -> Winner | None:
     return Winner(first, lead.mean, lead.low > 0 or lead.high < 0)
 
 
-def place(cell: str) -> Place | None:
+def spot(cell: str) -> Spot | None:
     """Where a cell lies on a map; None if its name is not of two numbers.
 
-    >>> place("K=4, n=500")
-    Place(x='K', y='n', column=4.0, row=500.0)
-    >>> place("K=4"), place("K=4, n=many")
+    >>> spot("K=4, n=500")
+    Spot(x='K', y='n', column=4.0, row=500.0)
+    >>> spot("K=4"), spot("K=4, n=many")
     (None, None)
     """
-    parts = [part.partition("=") for part in cell.split(", ")]
-    try:
-        (x, _, column), (y, _, row) = parts
-        return Place(x, y, float(column), float(row))
-    except ValueError:
-        return None
+    names = [part.partition("=")[0] for part in cell.split(", ")]
+    numbers = [place(part) for part in cell.split(", ")]
+    match names, numbers:
+        case [x, y], [float() as column, float() as row]:
+            return Spot(x, y, column, row)
+        case _:
+            return None
 
 
 def winners(outcomes: Outcomes, styles: Mapping[str, Style]) -> Chart | None:
     """The map; None if the cells are no places of one."""
-    cells = {cell: place(cell) for cell in outcomes.cells()}
-    places = {cell: found for cell, found in cells.items() if found is not None}
-    names = {(found.x, found.y) for found in places.values()}
-    if len(places) < len(cells) or len(names) != 1:
+    cells = {cell: spot(cell) for cell in outcomes.cells()}
+    spots = {cell: found for cell, found in cells.items() if found is not None}
+    names = {(found.x, found.y) for found in spots.values()}
+    if len(spots) < len(cells) or len(names) != 1:
         return None
     ((x, y),) = names
-    columns = sorted({found.column for found in places.values()})
-    rows = sorted({found.row for found in places.values()})
-    by_place = {(found.column, found.row): cell for cell, found in places.items()}
-    tiles = [[_tile(outcomes, styles, by_place.get((c, r))) for c in columns] for r in rows]
+    columns = sorted({found.column for found in spots.values()})
+    rows = sorted({found.row for found in spots.values()})
+    by_spot = {(found.column, found.row): cell for cell, found in spots.items()}
+    tiles = [[_tile(outcomes, styles, by_spot.get((c, r))) for c in columns] for r in rows]
     marks = [Tiles(_named(columns), _named(rows), tiles)]
     caption = (
         "The arm with the best mean test accuracy and its lead over the second best in points;"
