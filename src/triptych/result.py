@@ -77,7 +77,7 @@ def write(result: Result, folder: Path) -> Path:
     """
     target = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_finite(asdict(result)), indent=1, allow_nan=False)
+    text = json.dumps(finite(asdict(result)), indent=1, allow_nan=False)
     return write_whole(target, text + "\n")
 
 
@@ -105,14 +105,15 @@ def replace_whole(target: Path, content: bytes | memoryview) -> Path:
     return target
 
 
-def _finite(node: Any) -> Any:
+def finite(node: Any) -> Any:
+    """Plain content as JSON can have it: what is no finite number is None."""
     match node:
         case float() if not math.isfinite(node):
             return None
         case dict():
-            return {key: _finite(value) for key, value in node.items()}
+            return {key: finite(value) for key, value in node.items()}
         case list() | tuple():
-            return [_finite(value) for value in node]
+            return [finite(value) for value in node]
         case _:
             return node
 

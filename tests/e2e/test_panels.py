@@ -34,6 +34,7 @@ def test_the_run_folder_holds_what_a_report_needs_and_nothing_half_written(run: 
     assert {p for p in held if not p.startswith(".hydra/")} == {
         "result.json",
         "metrics.csv",
+        "tables.jsonl",
         "config.yaml",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",

@@ -4,6 +4,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from triptych.evaluations import read
+
 from ..alike import same
 from .commands import Commands, Outcome, checkpoint
 
@@ -70,6 +72,13 @@ def test_a_resumed_run_has_the_whole_curve_and_the_same_test(
 
 
 @each_case
+def test_a_resumed_run_has_the_tables_of_the_whole(pairs: Pairs, rule: str, job: int) -> None:
+    whole, resumed = (routing(run, job) for run in pairs[rule])
+    assert whole == resumed
+    assert whole[-1][0] == "test"
+
+
+@each_case
 def test_the_schedule_acted_before_and_after_the_resumption(
     pairs: Pairs, rule: str, job: int
 ) -> None:
@@ -87,3 +96,9 @@ def curve(sweep: Outcome, job: int) -> pd.DataFrame:
     is none."""
     table = pd.read_csv(Path(sweep.folder, str(job), "metrics.csv"))
     return table.drop(columns=[*table.filter(like="time/"), *table.filter(regex="moe/.*/churn")])
+
+
+def routing(sweep: Outcome, job: int) -> list[tuple[str, int, Any]]:
+    """Of each evaluation. Other tables have measured times in them."""
+    found = read(sweep.folder / str(job))
+    return [(one.split, one.step, one.tables.get("routing")) for one in found]

@@ -32,6 +32,7 @@ from triptych.training import (
     PartialEpochs,
     Progress,
     RunInCheckpoint,
+    Tables,
     Termination,
     check_fully_sharded,
 )
@@ -78,7 +79,7 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         )
     loggers = list(build_named(config["logger"], "logger").values())
     last = Termination(Path(folder, LAST))  # after all that does something at the end of a step
-    ours = [meter, RunInCheckpoint(dict(config)), PartialEpochs(), Progress(title), last]
+    ours = [meter, RunInCheckpoint(dict(config)), PartialEpochs(), Tables(), Progress(title), last]
     callbacks = [*named.values(), *ours]
     trainer = build_trainer(config, callbacks, loggers, folder)
     if isinstance(trainer.strategy, ExpertParallelStrategy):

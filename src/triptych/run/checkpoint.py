@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from triptych import evaluations
 from triptych.errors import InvalidSetting, one_line
 from triptych.result import leaves, write_whole
 from triptych.sweep import Earlier
@@ -136,6 +137,16 @@ def carry_metrics(path: str, folder: Path) -> None:
         merge(rows, step, cells)
     if rows:
         write_whole(folder / METRICS, to_text(rows))
+
+
+def carry_tables(path: str, folder: Path) -> None:
+    """Takes the tables up to the checkpoint at `path` along into `folder`, as `carry_metrics`."""
+    before = load_checkpoint(path)["global_step"]
+    kept = [
+        one for one in evaluations.read(Path(path).resolve().parent.parent) if one.step < before
+    ]
+    if kept or (folder / evaluations.FILE).exists():
+        write_whole(folder / evaluations.FILE, evaluations.to_text(kept))
 
 
 def is_own_checkpoint(path: str | None, folder: Path) -> bool:

@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from triptych import evaluations
 from triptych.data import ClassificationData
 from triptych.errors import FolderVanished, InvalidSetting, nearest
 from triptych.launch import ready
@@ -23,6 +24,7 @@ from triptych.run.checkpoint import (
     FOUND,
     METRICS,
     carry_metrics,
+    carry_tables,
     is_own_checkpoint,
     resumable,
     saved_metrics,
@@ -66,7 +68,8 @@ def train(cfg: DictConfig) -> Score | None:
         result.resumed_from = resumable(before, lambda path: as_found(cfg, path))
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
         if config["ckpt_path"] is None and is_first_rank():
-            (folder / METRICS).unlink(missing_ok=True)  # of steps that are to come again
+            for file in (METRICS, evaluations.FILE):  # of steps that are to come again
+                (folder / file).unlink(missing_ok=True)
     goes_on = before is not None or is_own_checkpoint(config["ckpt_path"], folder)
     result.id = identity(folder, goes_on)
     config["logger"] = result.config["logger"] = identified(config["logger"], result.id)
@@ -78,6 +81,7 @@ def train(cfg: DictConfig) -> Score | None:
         config = _matched(cfg, config, result)
         if config["ckpt_path"] is not None and is_first_rank():
             carry_metrics(config["ckpt_path"], folder)
+            carry_tables(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")

@@ -2,11 +2,14 @@
 
 from triptych.tracking.csv import CsvLogger
 from triptych.tracking.hyperparameters import config_for_loggers
+from triptych.tracking.tables import TablesLogger, TakesTables
 from triptych.tracking.tensorboard import TensorBoardLogger
 from triptych.tracking.wandb import WandbLogger, agent_run, close_run
 
 __all__ = [
     "CsvLogger",
+    "TablesLogger",
+    "TakesTables",
     "TensorBoardLogger",
     "WandbLogger",
     "agent_run",

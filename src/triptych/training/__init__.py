@@ -11,6 +11,7 @@ from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
 from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
 from triptych.training.callbacks.single_experts import SingleExperts
+from triptych.training.callbacks.tables import Tables
 from triptych.training.callbacks.termination import Termination
 from triptych.training.callbacks.threshold import Threshold
 from triptych.training.cluster_environment import cluster_environment
@@ -47,6 +48,7 @@ __all__ = [
     "RunInCheckpoint",
     "SingleExperts",
     "SparseModule",
+    "Tables",
     "Termination",
     "Threshold",
     "Unprofiled",

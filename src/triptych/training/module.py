@@ -90,6 +90,10 @@ class ClassifierModule(L.LightningModule, ABC):
     def panel_tables(self) -> dict[str, Any]:
         """Tables that are special to the panel, of the test split."""
 
+    def epoch_tables(self) -> dict[str, Any]:
+        """Of `panel_tables` those of the last validation that change over a training; none here."""
+        return {}
+
     @abstractmethod
     def cost(self) -> Cost:
         """What one sample costs, with what was measured in the last evaluation."""

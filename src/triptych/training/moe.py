@@ -146,11 +146,15 @@ class MoEModule(ClassifierModule):
             for key, value in summary["scalars"].items()
         }
         scalars["params_active"] = self.cost().params_active
-        return scalars | self._stability() if split == "val" else scalars
+        return scalars | self._loads_now() | self._stability() if split == "val" else scalars
 
     def panel_tables(self) -> dict[str, Any]:
         """Routing tables of each layer."""
         return {"routing": [{"layer": k} | v["table"] for k, v in self._summary.items()]}
+
+    def epoch_tables(self) -> dict[str, Any]:
+        """The same, of the validation."""
+        return self.panel_tables()
 
     def cost(self) -> Cost:
         """Counted from the experts that the last evaluation really ran."""
@@ -180,6 +184,15 @@ class MoEModule(ClassifierModule):
             found[f"moe/{layer}/max_load"] = max_load(load)
             found[f"moe/{layer}/drop_rate"] = drop_rate(load, executed)
         return found
+
+    def _loads_now(self) -> dict[str, float]:
+        """The share of all routes that each expert got."""
+        loads = {layer: summary["table"]["load"] for layer, summary in self._summary.items()}
+        return {
+            f"moe/{layer}/load/{expert}": load / max(sum(by_expert), 1)
+            for layer, by_expert in loads.items()
+            for expert, load in enumerate(by_expert)
+        }
 
     def _stability(self) -> dict[str, float]:
         """Absent where there is no evaluation before: at first, and after a resume."""
