@@ -40,7 +40,7 @@ triptych.resolvers.register()
 def main(config):
     loggers = instantiate(config.logger)
     told = loggers["wandb"]._wandb_init if "wandb" in loggers else {}
-    tables = [loggers["csv"].save_dir] if "csv" in loggers else []
+    tables = [loggers["csv", "tables"].save_dir] if "csv" in loggers else []
     said = {key: told.get(key) for key in ("name", "group", "job_type", "tags", "project", "dir")}
     line = {"loggers": sorted(loggers), "tables": tables, **said}
     line["output"] = HydraConfig.get().runtime.output_dir
@@ -63,7 +63,7 @@ def jobs(*overrides: str) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_by_default_a_run_has_a_table_and_wandb(no_account: Path) -> None:
     (job,) = jobs("seed=3", "model.name=moe")
-    assert job["loggers"] == ["csv", "wandb"]
+    assert job["loggers"] == ["csv", "tables", "wandb"]
     assert job["tables"] == [job["output"]]
     assert (job["name"], job["job_type"], job["tags"]) == ("moe-s3", "moe", ["moe"])
     assert (job["group"], job["project"]) == (None, "triptych")
@@ -84,11 +84,11 @@ def test_the_jobs_of_a_sweep_share_a_group_and_a_folder_but_no_name(no_account: 
     ("overrides", "loggers"),
     [
         (["logger=none"], []),
-        (["logger=csv"], ["csv"]),
-        (["logger=wandb", "logger.wandb.mode=disabled"], ["csv", "wandb"]),
-        (["logger=tensorboard"], ["csv", "tensorboard"]),
-        (["logger=[csv,tensorboard]"], ["csv", "tensorboard"]),
-        (["~logger.wandb"], ["csv"]),
+        (["logger=csv"], ["csv", "tables"]),
+        (["logger=wandb", "logger.wandb.mode=disabled"], ["csv", "tables", "wandb"]),
+        (["logger=tensorboard"], ["csv", "tables", "tensorboard"]),
+        (["logger=[csv,tensorboard]"], ["csv", "tables", "tensorboard"]),
+        (["~logger.wandb"], ["csv", "tables"]),
     ],
 )
 def test_each_choice_builds(no_account: Path, overrides: list[str], loggers: list[str]) -> None:
