@@ -40,7 +40,7 @@ triptych.resolvers.register()
 def main(config):
     loggers = instantiate(config.logger)
     told = loggers["wandb"]._wandb_init if "wandb" in loggers else {}
-    tables = [loggers["csv", "tables"].save_dir] if "csv" in loggers else []
+    tables = [loggers["csv"].save_dir] if "csv" in loggers else []
     said = {key: told.get(key) for key in ("name", "group", "job_type", "tags", "project", "dir")}
     line = {"loggers": sorted(loggers), "tables": tables, **said}
     line["output"] = HydraConfig.get().runtime.output_dir
