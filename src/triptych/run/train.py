@@ -33,6 +33,7 @@ from triptych.run.checks import check, check_known
 from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
 from triptych.run.match import as_found, at_width, solved
 from triptych.run.recorder import identified, identity, new_result, recorded
+from triptych.run.summary import show_summary
 from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
@@ -91,6 +92,8 @@ def train(cfg: DictConfig) -> Score | None:
         return None
     if is_first_rank():
         print(_outcome(result, folder))
+        if not in_sweep:
+            show_summary(result, folder)
     return _score(result, config["sweep"]["objectives"])
 
 

@@ -1,23 +1,23 @@
-"""One line of progress for a run: epochs, time left, loss, accuracy, and which run of how many."""
+"""The progress of a run: epochs, time left, the numbers that matter; and which run of how many."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any, final
 
 import lightning as L
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
+
+from triptych.training.live import LEVELS, PLAIN_LEVELS, live_lines
 
 
 @final
 class Progress(L.Callback):
-    """A bar on a terminal; elsewhere a line at the start, at each quarter and at the end.
+    """On a terminal a bar with what `live_lines` has to say below it; elsewhere a line at the
+    start, at each quarter and at the end.
 
     Args:
         title: of the run, such as `run 4 of 9: moe, seed 0`.
@@ -26,41 +26,34 @@ class Progress(L.Callback):
     def __init__(self, title: str) -> None:
         self.title = title
         self.console = Console(file=sys.stderr)
-        self._bars: Bars | None = None
-        self._task = TaskID(0)
+        self._view: _View | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Opens the bar."""
+        """Opens the view."""
         if not trainer.is_global_zero:
             return
         if not self.console.is_terminal:
             self._say(f"{trainer.max_epochs} epochs")
             return
-        self._bars = Bars(  # fits in 80 characters
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=14),
-            MofNCompleteColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"),
-            console=self.console,
-        )
-        self._task = self._bars.add_task(
-            self.title, total=trainer.max_epochs, completed=trainer.current_epoch, numbers=""
-        )
-        self._bars.start()
+        self._view = _View(self.title, trainer.current_epoch, trainer.max_epochs, self.console)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Moves it on."""
-        numbers = _numbers(trainer.callback_metrics)
         epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
-        if self._bars is not None:
-            self._bars.update(self._task, completed=epoch, numbers=numbers)
+        if self._view is not None:
+            self._view.move(epoch)
         elif trainer.is_global_zero and epoch % max(epochs // 4, 1) == 0:
-            self._say(f"epoch {epoch} of {epochs}, {numbers}")
+            self._say(f"epoch {epoch} of {epochs}, {_accuracy(trainer.callback_metrics)}")
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Shows the numbers of the epoch before: only now the module has logged all of them."""
+        if self._view is not None:
+            self._view.show(_plain(trainer.callback_metrics))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Closes it."""
+        """Closes it; what was shown last stays."""
+        if self._view is not None:
+            self._view.show(_plain(trainer.callback_metrics))
         self._close()
 
     def on_exception(
@@ -74,11 +67,47 @@ class Progress(L.Callback):
         self.console.print(f"{self.title}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _close(self) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+        if self._view is not None:
+            self._view.close()
+            self._view = None
 
 
-def _numbers(metrics: Any) -> str:
+@final
+class _View:
+    """A bar and lines, in place."""
+
+    def __init__(self, title: str, epoch: int, epochs: int | None, console: Console) -> None:
+        self._bars = Bars(  # fits in 80 characters
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=14),
+            MofNCompleteColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._levels = PLAIN_LEVELS if console.options.ascii_only else LEVELS
+        self._task = self._bars.add_task(title, total=epochs, completed=epoch)
+        self._live = Live(self._bars, console=console)
+        self._live.start()
+
+    def move(self, epoch: int) -> None:
+        """As many epochs are over."""
+        self._bars.update(self._task, completed=epoch)
+
+    def show(self, metrics: Mapping[str, float]) -> None:
+        """The latest numbers."""
+        lines = (Text(f"  {line}", no_wrap=True) for line in live_lines(metrics, self._levels))
+        self._live.update(Group(self._bars, *lines))
+
+    def close(self) -> None:
+        """Leaves it as it is."""
+        self._live.stop()
+
+
+def _plain(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {key: float(value) for key, value in metrics.items()}
+
+
+def _accuracy(metrics: Mapping[str, Any]) -> str:
     accuracy = metrics.get("val/acc")
     return "" if accuracy is None else f"val/acc {float(accuracy):.4f}"
