@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a study")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the pages")
-    where = "of what was measured; default: measured.csv in DIR"
+    where = "gets what was measured, and keeps other studies; default: a new one in DIR"
     parser.add_argument("--table", type=Path, metavar="FILE", help=where)
     return parser
 

@@ -51,6 +51,16 @@ def test_the_answer_names_leads_and_what_was_not_confirmed(overview):
     ]
 
 
+def test_a_table_that_is_there_keeps_other_studies_and_no_row_twice(tmp_path):
+    table = tmp_path / "measured.csv"
+    for name, accuracy in (("a", 0.5), ("b", 0.6), ("a", 0.7)):
+        study(tmp_path / str(accuracy) / name, lambda run, level=accuracy: level, config=config)
+        build_overview([tmp_path / str(accuracy) / name], tmp_path / "out", table)
+    found = {(row.study, round(row.scores[0], 1)) for row in read_table(table)}
+    assert found == {("b", 0.6), ("a", 0.7)}
+    assert len(read_table(table)) == 4 + 4
+
+
 def test_the_table_has_every_arm_of_every_study(overview):
     rows = read_table(overview.table)
     assert len(rows) == 4 + 4 + 2

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import final
 
 from triptych.errors import InvalidSetting
-from triptych.report.advice import Budget, Measured, evidence, measured_rows, write_table
+from triptych.report.advice import (
+    Budget,
+    Measured,
+    evidence,
+    measured_rows,
+    read_table,
+    write_table,
+)
 from triptych.report.overview.page import overview_page
 from triptych.report.overview.words import overall
 from triptych.report.study import StudyReport, build_study_report
@@ -37,10 +44,11 @@ def build_overview(folders: Sequence[Path], out: Path, table: Path | None = None
 
     Args:
         folders: of studies; their names are those of the studies.
-        table: where what was measured is written; `measured.csv` in `out` by default.
+        table: where what was measured is written, beside what it has of other studies; a new
+            `measured.csv` in `out` by default.
 
     Raises:
-        InvalidSetting: if one is no study, or two have the same name.
+        InvalidSetting: if one is no study, two have the same name, or `table` is no such table.
     """
     names = [folder.resolve().name for folder in folders]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -52,7 +60,12 @@ def build_overview(folders: Sequence[Path], out: Path, table: Path | None = None
         for name, folder in zip(names, folders, strict=True)
     }
     rows = [row for name, one in reports.items() for row in measured_rows(name, one.outcomes)]
-    written = write_table(rows, table or out / "measured.csv")
+    others = [row for row in _before(table) if row.study not in reports]
+    written = write_table([*others, *rows], table or out / "measured.csv")
     answer = overall(evidence(rows, Budget()), reports)
     page = write_whole(out / "index.html", overview_page(answer, reports, rows))
     return Overview(answer, reports, rows, page, written)
+
+
+def _before(table: Path | None) -> list[Measured]:
+    return read_table(table) if table is not None and table.is_file() else []
