@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     everything = advice.evidence(rows, advice.Budget())
     given = advice.advise(asked, within)
     print(advice.answer(given, everything))
-    for cell in (cell for group in given.groups for cell in group.cells):
-        print(*advice.evidence_lines(cell, asked), sep="\n")
+    for group in given.groups:
+        print(*advice.evidence_lines(group, asked), sep="\n")
     print(advice.range_line(asked, everything))
     for check in advice.held_out(within, rules is not None) if given.groups else ():
         print(advice.check_line(check))

@@ -18,6 +18,7 @@ from triptych.report.advice.nearest import (
 from triptych.report.advice.task import Task
 from triptych.report.comparison import points
 
+SHOWN = 2  # cells of a group; a study of one task has many of equal distance
 REMEDY = (
     "Measure it: `make compare` with your data (CONTRIBUTING.md: a data set is one class), or a"
     " study of your own (CONTRIBUTING.md, Add a study)."
@@ -39,7 +40,18 @@ def answer(advice: Advice, everything: Sequence[Cell]) -> str:
             return _advice(advice)
 
 
-def evidence_lines(cell: Cell, asked: Task) -> list[str]:
+def evidence_lines(group: Group, asked: Task) -> list[str]:
+    """Its cells: those that compare most panels in full, the others by name."""
+    ordered = sorted(group.cells, key=lambda cell: -len(cell.panels))
+    shown, others = ordered[:SHOWN], ordered[SHOWN:]
+    lines = [line for cell in shown for line in _cell_lines(cell, asked)]
+    if others:
+        names = (f"{cell.study}, {cell.name}" for cell in others)
+        lines.append(f"Equally near, and heard too: {'; '.join(names)}.")
+    return lines
+
+
+def _cell_lines(cell: Cell, asked: Task) -> list[str]:
     """A cell: what it is, how far away, and its arms, the best one first."""
     away = [f"{axis} {_times(f)}" for axis, f in (factors(asked, cell.task) or {}).items() if f > 1]
     first = cell.standings[0].row
@@ -126,8 +138,9 @@ def _advice(advice: Advice) -> str:
 
 def _depends(advice: Advice) -> str:
     if len(advice.groups) == 1:
-        cells = " and ".join(f"{cell.study}, {cell.name}" for cell in advice.groups[0].cells)
-        return f"Depends on what was not asked for: {cells} are equally near and contradict."
+        return (
+            f"Depends on what was not asked for. Equally near: {_contradiction(advice.groups[0])}."
+        )
     parts = [
         f"with {_rules(group)} {_named(group.best) or 'the cells contradict'}"
         for group in advice.groups
@@ -137,6 +150,15 @@ def _depends(advice: Advice) -> str:
     return (
         f"Depends on how many rules the data have: {'; '.join(parts)} (the cheapest first).{safe}"
     )
+
+
+def _contradiction(group: Group) -> str:
+    """Who is not shown to be behind, and in which cells."""
+    where: dict[str, list[str]] = {}
+    for cell in group.cells:
+        panels = listed([row.panel for row in cell.best])
+        where.setdefault(panels, []).append(f"{cell.study}, {cell.name}")
+    return "; ".join(f"{panels} ({'; '.join(cells)})" for panels, cells in where.items())
 
 
 def _named(best: Sequence[Measured]) -> str:
