@@ -1,5 +1,6 @@
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from triptych import study
+from triptych.report.study.latencies import read_latencies
 from triptych.result import find
 
 from .commands import Commands, Outcome
@@ -82,6 +84,30 @@ def test_the_page_of_a_study_can_be_made_again(done: Outcome, shared: Commands) 
     assert made.code == 0, made.err
     tables = [folder / "differences.csv" for folder in (out, done.folder / "report")]
     assert tables[0].read_text() == tables[1].read_text()
+
+
+def test_the_trained_nets_of_a_study_are_timed_wherever_it_is_now(
+    done: Outcome, shared: Commands
+) -> None:
+    moved = shutil.copytree(done.folder, shared.place / "moved")
+    timed = shared.script("scripts/latency.py", str(moved), "--quick")
+    assert timed.code == 0, timed.err
+    known = read_latencies(moved)
+    record = study.read(moved)
+    assert known is not None
+    assert record is not None
+    assert [(net.arm, net.batch) for net in known.nets] == [
+        (arm, batch) for arm in ("dense", "big_dense", "moe") for batch in (1, 512)
+    ]
+    assert {(t.stage, t.seed) for t in record.trials if t.job in {n.job for n in known.nets}} == {
+        ("comparison", 0)
+    }
+    assert all(0 < net.low <= net.median <= net.high for net in known.nets)
+    assert (known.threads, known.rounds) == (1, 5)
+    assert "| K=8 | big_dense |" in timed.out
+    made = shared.script("scripts/report.py", str(moved))
+    assert made.code == 0, made.err
+    assert (moved / "report" / "figures" / "speed.png").is_file()
 
 
 @pytest.mark.parametrize(

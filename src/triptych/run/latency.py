@@ -12,6 +12,7 @@ from triptych.models import Classifier
 from triptych.report.study.latencies import BATCHES, Latencies, Latency, write_latencies
 from triptych.report.study.outcomes import Outcome, read_outcomes
 from triptych.run.facts import now, processor
+from triptych.run.gallery.blocks import dispatch
 from triptych.run.rebuilt import rebuilt
 from triptych.run.train import quieten
 from triptych.sparse.start.start import one_thread
@@ -46,7 +47,7 @@ def measure_latencies(folder: Path, rounds: int) -> Latencies:
     nets = tuple(
         _latency(firsts[pair].trial, batch, taken) for (pair, batch), taken in seconds.items()
     )
-    found = Latencies(processor(), str(torch.__version__), 1, rounds, now(), nets)
+    found = Latencies(processor(), str(torch.__version__), 1, rounds, now(), dispatch(), nets)
     write_latencies(folder, found)
     return found
 

@@ -46,6 +46,7 @@ class Latencies:
         machine: the name of its processor.
         torch: its version.
         date: in ISO 8601.
+        dispatch: how experts got their samples, in words, where nets left that open.
     """
 
     machine: str
@@ -53,6 +54,7 @@ class Latencies:
     threads: int
     rounds: int
     date: str
+    dispatch: str
     nets: tuple[Latency, ...]
 
     def of(self, cell: str, arm: str, batch: int) -> Latency | None:
@@ -66,7 +68,7 @@ class Latencies:
         threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
         return (
             f"{threads} of {self.machine}, torch {self.torch}, {self.rounds} rounds with all nets"
-            f" in random order, {self.date[:10]}"
+            f" in random order, {self.date[:10]}; experts by {self.dispatch}"
         )
 
 
@@ -93,6 +95,6 @@ def read_latencies(folder: Path) -> Latencies | None:
         return Latencies(**content, nets=nets)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidSetting(
-            f"{file} does not hold latencies ({error}): remove it, or measure again with"
+            f"{file} does not hold latencies ({error}): remove it, and measure again with"
             f" python scripts/latency.py {folder}"
         ) from error

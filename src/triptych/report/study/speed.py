@@ -1,8 +1,9 @@
 """Accuracy against the time that a trained net takes to answer."""
 
+import math
 from collections.abc import Sequence
 
-from triptych.report.chart import Axis, Chart, Cloud, Line, Mark, Pane
+from triptych.report.chart import Axis, Chart, Cloud, Line, Pane
 from triptych.report.comparison import points
 from triptych.report.palette import OTHER, PANEL_COLOURS, PANEL_SYMBOLS, Style
 from triptych.report.study.latencies import MANY, ONE, Latencies, Latency
@@ -12,13 +13,13 @@ HEAD = ("Cell", "Arm", "Accuracy [%]", f"{MANY} answers [ms]", "One answer [ms]"
 
 
 def speed(outcomes: Outcomes) -> Chart | None:
-    """A pane for each cell and each number of samples, with a line for each panel through its arms,
-    the fastest first; None where nothing was measured."""
+    """A pane for each cell and each number of samples, with a line for each panel through its arms
+    in the order of the study; None where nothing was measured."""
     known = outcomes.latencies
     if known is None:
         return None
     panes = [
-        Pane(cell, Axis(title, "log"), Axis("test accuracy [%]"), marks)
+        Pane(cell, Axis(title, "log", ticks=_ticks(marks)), Axis("test accuracy [%]"), marks)
         for cell in outcomes.cells()
         for batch, title in ((MANY, f"ms for {MANY} answers"), (ONE, "ms for one answer"))
         if (marks := _marks(outcomes, known, cell, batch))
@@ -27,7 +28,7 @@ def speed(outcomes: Outcomes) -> Chart | None:
         return None
     caption = (
         "Mean test accuracy over seeds against the median time of a forward pass of one net; a"
-        f" line joins the arms of one panel in one cell. {known.where}."
+        f" line joins the arms of one panel. {known.where}."
     )
     return Chart("speed", "What an answer takes", caption, panes)
 
@@ -58,7 +59,7 @@ def told(latency: Latency) -> str:
     return f"{median:.3g} [{low:.3g}, {high:.3g}]"
 
 
-def _marks(outcomes: Outcomes, known: Latencies, cell: str, batch: int) -> list[Mark]:
+def _marks(outcomes: Outcomes, known: Latencies, cell: str, batch: int) -> list[Line | Cloud]:
     by_panel: dict[str, list[tuple[Latency, float]]] = {}
     for arm in outcomes.arms(cell):
         latency, accuracy = known.of(cell, arm, batch), outcomes.accuracy(cell, arm)
@@ -67,10 +68,19 @@ def _marks(outcomes: Outcomes, known: Latencies, cell: str, batch: int) -> list[
     return [mark for panel, found in by_panel.items() for mark in _joined(panel, found)]
 
 
-def _joined(panel: str, found: Sequence[tuple[Latency, float]]) -> list[Mark]:
-    ordered = sorted(found, key=lambda one: one[0].median)
+def _ticks(marks: Sequence[Line | Cloud]) -> tuple[float, ...]:
+    """1, 2 and 5 of each decade, from the last before the data to the first after them."""
+    every = [x for mark in marks for x in mark.x]
+    decades = range(math.floor(math.log10(min(every))), math.floor(math.log10(max(every))) + 2)
+    steps = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    first = max(step for step in steps if step <= min(every))
+    last = min(step for step in steps if step >= max(every))
+    return tuple(step for step in steps if first <= step <= last)
+
+
+def _joined(panel: str, found: Sequence[tuple[Latency, float]]) -> list[Line | Cloud]:
     style = Style(PANEL_COLOURS.get(panel, OTHER), symbol=PANEL_SYMBOLS.get(panel, "triangle-up"))
-    x = [1000 * latency.median for latency, _ in ordered]
-    y = [100 * accuracy for _, accuracy in ordered]
-    labels = [f"{one.arm}: {points(share)} % in {told(one)} ms" for one, share in ordered]
+    x = [1000 * latency.median for latency, _ in found]
+    y = [100 * accuracy for _, accuracy in found]
+    labels = [f"{one.arm}: {points(share)} % in {told(one)} ms" for one, share in found]
     return [Line(panel, style, x, y), Cloud(panel, style, x, y, labels)]
