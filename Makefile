@@ -5,7 +5,7 @@ READY := .venv/.ready
 SIZE ?= small
 # Trainings of the frontier are too long for the small size; the last ones have the most runs.
 STUDIES ?= diversity samples balance label_noise support source_sparsity patches $(if $(filter small,$(SIZE)),,frontier) \
-  $(if $(filter full,$(SIZE)),controls experts sparsity attributes map_samples map_routes)
+  $(if $(filter full,$(SIZE)),controls experts sparsity masks attributes map_samples map_routes)
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12

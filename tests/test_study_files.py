@@ -7,6 +7,7 @@ import pytest
 from triptych.report.study import check_claims
 from triptych.run.build import build_data, build_module
 from triptych.study import Pair, Study, from_config, trials
+from triptych.sweep.origins import filled, levels
 
 from .composed import CONF, composed, sweeper
 
@@ -24,6 +25,12 @@ def test_it_expects_something_that_can_be_judged(name: str) -> None:
     study = plan(name)
     assert study.claims
     check_claims(study)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_its_arms_start_from_is_trained_before(name: str) -> None:
+    study = plan(name)
+    assert sorted(pair for level in levels(study) for pair in level) == sorted(study.pairs)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -49,7 +56,8 @@ def test_every_arm_can_be_built_and_every_cell_has_data(name: str) -> None:
     for trial in trials(study, "comparison", dict.fromkeys(pairs, study.rates[:1]), 0):
         if trial.seed != study.seeds[0]:
             continue
-        config = composed(f"experiment=study/{name}", *trial.overrides(study))
+        overrides = filled(trial.overrides(study), lambda arm: f"{arm}.ckpt")
+        config = composed(f"experiment=study/{name}", *overrides)
         module = build_module(config, build_data(config))
         assert module.cost().flops > 0
         assert config["model"]["lr"] == trial.rate

@@ -40,7 +40,8 @@ class Study:
     Attributes:
         question: that it answers, one sentence.
         cells: overrides of each cell, by its name.
-        arms: overrides of each arm, by its name.
+        arms: overrides of each arm, by its name; `{ARM}` in them is the checkpoint of another arm's
+            run, see `triptych.sweep.origins`.
         blocks: which arms run in which cells.
         baselines: the arms that the others are held against; those of the list against the ones
             before them.
@@ -130,7 +131,7 @@ class Trial:
     seed: int
 
     def overrides(self, study: Study) -> list[str]:
-        """What is typed for it."""
+        """What is typed for it, but for the checkpoints of other arms that it names."""
         own = [*study.cells[self.cell], *study.arms[self.arm]]
         return [*own, f"{RATE}={self.rate:g}", f"seed={self.seed}"]
 

@@ -1,10 +1,14 @@
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from triptych import study
+from triptych.report.study.latencies import read_latencies
 from triptych.result import find
 
 from .commands import Commands, Outcome
@@ -82,6 +86,30 @@ def test_the_page_of_a_study_can_be_made_again(done: Outcome, shared: Commands) 
     assert tables[0].read_text() == tables[1].read_text()
 
 
+def test_the_trained_nets_of_a_study_are_timed_wherever_it_is_now(
+    done: Outcome, shared: Commands
+) -> None:
+    moved = shutil.copytree(done.folder, shared.place / "moved")
+    timed = shared.script("scripts/latency.py", str(moved), "--quick")
+    assert timed.code == 0, timed.err
+    known = read_latencies(moved)
+    record = study.read(moved)
+    assert known is not None
+    assert record is not None
+    assert [(net.arm, net.batch) for net in known.nets] == [
+        (arm, batch) for arm in ("dense", "big_dense", "moe") for batch in (1, 512)
+    ]
+    assert {(t.stage, t.seed) for t in record.trials if t.job in {n.job for n in known.nets}} == {
+        ("comparison", 0)
+    }
+    assert all(0 < net.low <= net.median <= net.high for net in known.nets)
+    assert (known.threads, known.rounds) == (1, 5)
+    assert "| K=8 | big_dense |" in timed.out
+    made = shared.script("scripts/report.py", str(moved))
+    assert made.code == 0, made.err
+    assert (moved / "report" / "figures" / "speed.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("typed", "line"),
     [
@@ -104,3 +132,99 @@ def test_what_a_study_is_can_be_read_from_its_folder(done: Outcome) -> None:
     plan = json.loads((done.folder / study.FILE).read_text())["study"]
     assert plan["question"] == "Does anybody exceed what can be known?"
     assert plan["cells"] == {"K=8": ["data.num_clusters=8"]}
+
+
+ARMS = "hydra.sweeper.study.arms"
+MASKS = (
+    *("experiment=study/masks", "data.n_train=96", "data.n_val=64", "data.n_test=64"),
+    *("trainer.max_epochs=1", "~hydra.sweeper.study.cells.support"),
+    *("hydra.sweeper.study.rates=[0.01,0.03]", "hydra.sweeper.study.most_rates=2"),
+    *("hydra.sweeper.study.tuning_seeds=[100]", "hydra.sweeper.study.seeds=[0,1]"),
+    *("hydra.sweeper.study.claims=[]", f"~{ARMS}.mask_off", f"~{ARMS}.static"),
+    "hydra.sweeper.study.baselines=[rigl]",
+)
+
+
+def masks(commands: Commands, *typed: str, name: str = "masks of a study, lr=1") -> Outcome:
+    folder = commands.place / name
+    place = f"hydra.sweep.dir='{folder}'"
+    return commands.script("train.py", *MASKS, place, *typed, folder=folder)
+
+
+def live(checkpoint: Path) -> dict[str, int]:
+    """How many weights each layer of a sparse net has."""
+    state = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return {name: int(mask.sum()) for name, mask in state.items() if name.endswith(".live")}
+
+
+@pytest.fixture(scope="module")
+def masked(shared: Commands) -> Outcome:
+    return masks(shared)
+
+
+def test_an_arm_starts_from_the_best_checkpoint_of_another_arm_with_its_seed(
+    masked: Outcome,
+) -> None:
+    """In a folder whose name Hydra would read as more than one word."""
+    assert masked.code == 0, masked.err
+    record = study.read(masked.folder)
+    assert record is not None
+    assert len(record.trials) == 2 * (2 + 2)
+    chosen = {arm: rate for _, arm, rate in record.chosen}
+    for trial, job in zip(record.trials, masked.jobs, strict=True):
+        if trial.arm == "rigl":
+            continue
+        start = Path(job.config["model"]["mask"]["start"]["checkpoint"])
+        origin = record.trials[int(start.parents[1].name)]
+        assert start == Path(masked.jobs[origin.job].checkpoint)
+        assert (origin.arm, origin.stage, origin.seed) == ("rigl", trial.stage, trial.seed)
+        assert origin.rate == chosen["rigl"]
+        assert live(start) == live(Path(job.checkpoint)) != {}
+
+
+def test_the_command_of_a_run_that_starts_from_another_one_makes_it_again(
+    masked: Outcome, shared: Commands
+) -> None:
+    job = masked.jobs[-1]
+    typed = shlex.split(job.command)[2:]
+    out = shared.place / "alone"
+    alone = shared.script("train.py", *typed, "hydra.mode=RUN", f"hydra.run.dir={out}", folder=out)
+    assert alone.code == 0, alone.err
+    assert alone.result.config_hash == job.config_hash
+    assert alone.result.metrics["test"] == job.metrics["test"]
+
+
+def test_a_study_goes_on_where_a_run_is_missing_that_others_start_from(
+    masked: Outcome, shared: Commands
+) -> None:
+    record = (masked.folder / study.FILE).read_text()
+    before = [job.metrics["test"] for job in masked.jobs]
+    for job in (0, 2, 7):
+        (masked.folder / str(job) / "result.json").unlink()
+    again = masks(shared)
+    assert again.code == 0, again.err
+    assert again.out.count("done before") == 8 - 3
+    assert (masked.folder / study.FILE).read_text() == record
+    assert [job.metrics["test"] for job in again.jobs] == before
+
+
+def test_what_starts_from_a_run_that_failed_fails_with_one_line_and_trains_when_it_is_mended(
+    commands: Commands,
+) -> None:
+    short = ("hydra.sweeper.study.rates=[0.01]", "hydra.sweeper.study.tuning_seeds=[]")
+    broken = f"{ARMS}.rigl=['model=sparse','model/rule=rigl','model.sparsity=1.5']"
+    failed = masks(commands, *short, broken, name="mended")
+    assert failed.code == 1
+    assert "4 failed" in failed.out
+    rigl, shuffled = failed.jobs[0].error, failed.jobs[2].error
+    assert rigl is not None
+    assert shuffled is not None
+    assert "sparsity" in rigl["message"]
+    start = failed.folder / "0" / "this_run_has_not_finished.ckpt"
+    line = f"model.mask.start.checkpoint={start}: there is no such file"
+    assert (shuffled["message"], shuffled["traceback"]) == (line, "")
+    mended = masks(commands, *short, name="mended")
+    assert mended.code == 0, mended.err
+    assert "4 done" in mended.out
+    again = commands.script("train.py", f"sweep.resume={mended.folder}")
+    assert again.out.count("done before") == 4, again.err

@@ -27,11 +27,11 @@ def found(monkeypatch, milliseconds: float, *overrides: str):
             return 1 + panel["d_hidden"] / 100
         return milliseconds
 
-    def taken(steps, rounds):
+    def side_by_side(steps, rounds):
         return {name: [value / 1000] * rounds for name, value in steps.items()}
 
     monkeypatch.setattr(search, "training_step", step)
-    monkeypatch.setattr(search, "taken", taken)
+    monkeypatch.setattr(search, "side_by_side", side_by_side)
     return search.equal_time(OmegaConf.create(config("model=sparse", *overrides)))
 
 
@@ -72,11 +72,3 @@ def test_a_step_trains_the_net_of_the_settings(monkeypatch, model):
     step()
     after = list(module.network.parameters())
     assert sum(not torch.equal(a, b) for a, b in zip(before, after, strict=True)) > len(after) / 2
-
-
-def test_steps_take_turns_and_short_ones_are_repeated():
-    calls: list[str] = []
-    steps = {name: (lambda name=name: calls.append(name)) for name in ("a", "b")}
-    times = search.taken(steps, rounds=3)
-    assert {name: len(taken) for name, taken in times.items()} == {"a": 3, "b": 3}
-    assert calls.count("a") > 100

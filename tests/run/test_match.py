@@ -113,13 +113,13 @@ def timed(monkeypatch: pytest.MonkeyPatch, base: float, *overrides: str) -> Foun
             raise InvalidSetting("no such net")
         return 1 + panel["d_hidden"] / 100 + (0 if dense else base)
 
-    def taken(steps, rounds):
+    def side_by_side(steps, rounds):
         seconds = {name: 0 if callable(value) else value / 1000 for name, value in steps.items()}
         return {name: [value] * rounds for name, value in seconds.items()}
 
     monkeypatch.setattr(time_match, "training_step", step)
-    monkeypatch.setattr(time_match, "taken", taken)
-    monkeypatch.setattr(sys.modules["triptych.run.equal_time"], "taken", taken)
+    monkeypatch.setattr(time_match, "side_by_side", side_by_side)
+    monkeypatch.setattr(sys.modules["triptych.run.equal_time"], "side_by_side", side_by_side)
     return search("model=sparse", "match=time", *overrides)[0]
 
 

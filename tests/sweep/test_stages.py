@@ -1,12 +1,15 @@
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 
 from triptych.errors import Stopped
+from triptych.result import Result, write
 from triptych.study import read
 from triptych.sweep import run_study
 from triptych.sweep.note import Note, read_note
@@ -114,4 +117,110 @@ def test_a_claim_that_cannot_be_judged_stops_a_study_before_it_runs(tmp_path):
     trainer = Trainer(1.0)
     with pytest.raises(Stopped, match="claim 'x': the study has no oracle in easy"):
         run(tmp_path, trainer, claims=[{"claim": "x", "cell": "easy", "arm": "oracle", "most": 1}])
+    assert trainer.launched == []
+
+
+CHAIN = {
+    "arms": {
+        "shuffled": ["model=sparse", "start={rigl}"],
+        "rigl": ["model=rigl"],
+        "static": ["model=static"],
+    },
+    "blocks": [],
+    "baselines": [],
+    "rates": [0.01, 0.1],
+    "most_rates": 2,
+    "tuning_seeds": [100, 101],
+}
+
+
+class Recorder(Trainer):
+    """Leaves the record of each of its runs in the folder of a sweep."""
+
+    def __init__(self, folder: Path, best: float, broken: Sequence[str] = ()) -> None:
+        super().__init__(best, broken)
+        self.folder = folder
+
+    def __call__(self, batch: Sequence[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        returned = super().__call__(batch, initial_job_idx)
+        for number, job in enumerate(returned, initial_job_idx):
+            status = "finished" if job.status == JobStatus.COMPLETED else "failed"
+            result = Result(status, "sparse-s0", "sparse", 0, checkpoint=f"best of {number}")
+            write(result, self.folder / str(number))
+        return returned
+
+
+def started_from(trainer: Trainer, job: int) -> str:
+    (start,) = [o for o in trainer.launched[job] if o.startswith("start=")]
+    return start.removeprefix("start=").strip("'")
+
+
+def test_an_arm_starts_from_the_run_of_another_one_with_its_seed_in_its_cell(tmp_path):
+    trainer = Recorder(tmp_path, best=0.1)
+    run(tmp_path, trainer, **CHAIN)
+    record, note = read(tmp_path), read_note(tmp_path)
+    assert record is not None
+    assert note is not None
+    assert [t.job for t in record.trials] == list(range(len(trainer.launched)))
+    assert note.jobs == len(trainer.launched) == 2 * 3 * (2 * 2 + 2)
+    for trial in record.trials:
+        if trial.arm == "shuffled":
+            (origin,) = [
+                t.job
+                for t in record.trials
+                if (t.stage, t.cell, t.arm, t.rate, t.seed)
+                == (trial.stage, trial.cell, "rigl", 0.1, trial.seed)
+            ]
+            assert started_from(trainer, trial.job) == f"best of {origin}"
+            assert origin < trial.job
+    assert len(record.chosen) == 6
+
+
+def test_a_study_knows_from_its_first_stage_how_many_runs_there_are_at_least(tmp_path):
+    counts: list[int] = []
+
+    class Watcher(Recorder):
+        def __call__(self, batch: Sequence[list[str]], initial_job_idx: int) -> list[JobReturn]:
+            note = read_note(tmp_path)
+            assert note is not None
+            counts.append(note.jobs)
+            return super().__call__(batch, initial_job_idx)
+
+    run(tmp_path, Watcher(tmp_path, best=0.1), **CHAIN)
+    assert counts == [2 * 3 * (2 * 2 + 2)] * 4  # two levels, tuned and compared
+
+
+def test_what_starts_from_a_run_that_failed_is_told_so_and_the_study_goes_on(tmp_path):
+    trainer = Recorder(tmp_path, best=0.1, broken=["model=rigl"])
+    run(tmp_path, trainer, **CHAIN)
+    record = read(tmp_path)
+    assert record is not None
+    jobs = [trial.job for trial in record.trials if trial.arm == "shuffled"]
+    assert len(jobs) == 2 * (2 * 2 + 2)
+    assert all("/this_run_has_not_finished.ckpt" in started_from(trainer, job) for job in jobs)
+
+
+def test_a_study_started_again_starts_arms_from_the_same_runs(tmp_path):
+    first, again = Recorder(tmp_path, best=0.1), Recorder(tmp_path, best=0.1)
+    run(tmp_path, first, **CHAIN)
+    run(tmp_path, again, **CHAIN)
+    assert first.launched == again.launched
+
+
+def test_jobs_are_composed_with_a_stand_in_before_any_runs(tmp_path):
+    """The folder has what Hydra would read as more than one word."""
+    folder = tmp_path / "lr=1, two"
+    folder.mkdir()
+    Note(1, "report", [], []).write(folder)
+    composed: list[list[str]] = []
+    run_study({**PLAIN, **CHAIN}, [], folder, Recorder(folder, 0.1), composed.extend)
+    starts = [override for job in composed for override in job if override.startswith("start=")]
+    parsed = OverridesParser.create().parse_overrides(starts)
+    assert [override.value() for override in parsed] == [str(folder / "rigl")] * 2
+
+
+def test_an_arm_that_starts_from_itself_stops_a_study_before_it_runs(tmp_path):
+    trainer = Trainer(1.0)
+    with pytest.raises(Stopped, match="an arm cannot start from itself"):
+        run(tmp_path, trainer, arms={**PLAIN["arms"], "moe": ["a={moe}"]})
     assert trainer.launched == []

@@ -1,6 +1,6 @@
 """Adds up what layers declare: parameters, active parameters, FLOPs of a sample and of training;
 finds the width that meets a budget. And what training costs on many devices, by formulas: memory,
-and the bytes that are sent."""
+and the bytes that are sent. And what calls take, measured."""
 
 from triptych.cost.budget import ActiveFlops, Budget, Samples, TotalParameters, WholeTraining
 from triptych.cost.declared import declared_cost
@@ -33,6 +33,7 @@ from triptych.cost.scaling import (
     one_device,
 )
 from triptych.cost.search import crossing, nearest
+from triptych.cost.timing import Step, side_by_side
 from triptych.cost.training import (
     Flops,
     TrainingFlops,
@@ -53,6 +54,7 @@ __all__ = [
     "PerDevice",
     "Precision",
     "Samples",
+    "Step",
     "TotalParameters",
     "TrainingFlops",
     "WholeTraining",
@@ -77,6 +79,7 @@ __all__ = [
     "nearest",
     "one_device",
     "probed_step_flops",
+    "side_by_side",
     "sparse_step_flops",
     "step_flops",
 ]

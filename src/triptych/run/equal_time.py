@@ -1,8 +1,6 @@
 """The width at which a dense net's training steps take as long as another net's."""
 
-import random
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -11,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.nn import functional as F
 
-from triptych.cost import crossing
+from triptych.cost import Step, crossing, side_by_side
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting
 from triptych.run.build import build_data, build_module
@@ -23,9 +21,6 @@ from triptych.training import ClassifierModule
 NARROWEST = 2
 FINENESS = 0.02  # of a width
 LOOKS, ROUNDS = 7, 40  # rounds of timing for a step of the search, and for the answer
-ENOUGH = 0.01  # seconds that one timing lasts at least
-
-Step = Callable[[], object]
 
 
 @final
@@ -71,7 +66,9 @@ def equal_time(cfg: DictConfig) -> EqualTime:
             f"model={config['model']['name']}: a dense net of {NARROWEST} hidden units takes longer"
             " already; there is none of equal time"
         )
-    times = taken({"ours": ours, "dense": training_step(dense(config, narrow), data)}, ROUNDS)
+    times = side_by_side(
+        {"ours": ours, "dense": training_step(dense(config, narrow), data)}, ROUNDS
+    )
     ratios = [theirs / own for theirs, own in zip(times["dense"], times["ours"], strict=True)]
     return EqualTime(narrow, ratios, 1000 * statistics.median(times["ours"]))
 
@@ -108,28 +105,5 @@ def training_step(config: Mapping[str, Any], data: ClassificationData) -> Step:
 
 def faster(step: Step, other: Step) -> bool:
     """Whether it is, in the median of a few rounds."""
-    times = taken({"step": step, "other": other}, LOOKS)
+    times = side_by_side({"step": step, "other": other}, LOOKS)
     return statistics.median(times["step"]) < statistics.median(times["other"])
-
-
-def taken(steps: Mapping[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each step in each round; they take turns in random order, so that what slows the
-    machine down slows all."""
-    repeats = {}
-    for name, step in steps.items():
-        once = min(_seconds(step, 1) for _ in range(3))
-        repeats[name] = max(1, round(ENOUGH / once))
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    order, dice = list(steps), random.Random(0)
-    for _ in range(rounds):
-        dice.shuffle(order)
-        for name in order:
-            times[name].append(_seconds(steps[name], repeats[name]))
-    return times
-
-
-def _seconds(step: Step, repeats: int) -> float:
-    begin = time.perf_counter()
-    for _ in range(repeats):
-        step()
-    return (time.perf_counter() - begin) / repeats

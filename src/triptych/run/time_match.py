@@ -6,10 +6,11 @@ from typing import Any, final
 
 import torch
 
+from triptych.cost import Step, side_by_side
 from triptych.errors import IncompatibleSettings, InvalidSetting
 from triptych.run.build import build_module
 from triptych.run.candidates import Candidates, dense
-from triptych.run.equal_time import ROUNDS, Step, around, taken, training_step
+from triptych.run.equal_time import ROUNDS, around, training_step
 from triptych.run.match import Found, Match
 from triptych.run.train import prepare_cpu
 
@@ -40,7 +41,7 @@ class TimeMatch(Match):
 
             found = around(step, budget, widths, widths.index(nets.typical))
             width = next(w for w in found if w is not None and nets.possible(w))
-            times = taken({"dense": budget, "ours": step(width)}, ROUNDS)
+            times = side_by_side({"dense": budget, "ours": step(width)}, ROUNDS)
         dense_ms, ours_ms = (1000 * statistics.median(times[name]) for name in ("dense", "ours"))
         return Found("time", "ms a step", width, self.d_hidden, dense_ms, ours_ms)
 

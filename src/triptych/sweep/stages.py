@@ -21,6 +21,7 @@ from triptych.study import (
 )
 from triptych.sweep.jobs import is_swept
 from triptych.sweep.note import read_note
+from triptych.sweep.origins import checkpoint_of, filled, levels, origin_of
 
 Launch = Callable[..., Sequence[JobReturn]]
 Scores = dict[Pair, dict[float, list[float]]]
@@ -54,15 +55,18 @@ def run_study(
         study = from_config(node)
         check(study, arguments)
         check_claims(study)
+        order = levels(study)
     except InvalidSetting as error:
         raise Stopped(str(error)) from error
-    first = [Trial(0, "comparison", *pair, study.rates[0], study.seeds[0]) for pair in study.pairs]
-    validate([trial.overrides(study) + arguments for trial in first])
     stages = _Stages(study, arguments, folder, launch)
-    scores = tuned(study, stages.run)
-    chosen = {pair: best_rate(found) for pair, found in scores.items()}
-    final = trials(study, "comparison", {p: [r] for p, r in chosen.items()}, len(stages.started))
-    stages.run(final, chosen)
+    first = [Trial(0, "comparison", *pair, study.rates[0], study.seeds[0]) for pair in study.pairs]
+    validate([stages.typed(trial, lambda arm: str(folder / arm)) for trial in first])
+    for pairs in order:
+        scores = tuned(study, pairs, stages.run, len(stages.started))
+        stages.chosen |= {pair: best_rate(found) for pair, found in scores.items()}
+    for pairs in order:
+        rates = {pair: [stages.chosen[pair]] for pair in pairs}
+        stages.run(trials(study, "comparison", rates, len(stages.started)))
     return stages.returned
 
 
@@ -79,11 +83,22 @@ def check(study: Study, arguments: Sequence[str]) -> None:
             raise InvalidSetting(f"{argument}: a study has cells of its own; give one value")
 
 
-def tuned(study: Study, run: Callable[[list[Trial]], Sequence[JobReturn]]) -> Scores:
-    """Validation scores of every rate that was tried, on each tuning seed where it did not fail."""
-    scores: Scores = {pair: {rate: [] for rate in study.rates} for pair in study.pairs}
-    wanted = {pair: study.rates if len(study.rates) > 1 else [] for pair in study.pairs}
-    number = 0
+def tuned(
+    study: Study,
+    pairs: Sequence[Pair],
+    run: Callable[[list[Trial]], Sequence[JobReturn]],
+    number: int,
+) -> Scores:
+    """Validation scores of every rate that was tried, on each tuning seed where it did not fail.
+
+    Args:
+        study: says which rates are tried first, and on which seeds.
+        pairs: that are tuned.
+        run: one stage.
+        number: of the first run.
+    """
+    scores: Scores = {pair: {rate: [] for rate in study.rates} for pair in pairs}
+    wanted = {pair: study.rates if len(study.rates) > 1 else [] for pair in pairs}
     while any(wanted.values()):
         batch = trials(study, "tuning", wanted, number)
         number += len(batch)
@@ -95,27 +110,49 @@ def tuned(study: Study, run: Callable[[list[Trial]], Sequence[JobReturn]]) -> Sc
     return scores
 
 
+def to_come(study: Study, started: Sequence[Trial]) -> int:
+    """How many runs there will be at least after those that were started."""
+    compared = sum(trial.stage == "comparison" for trial in started)
+    tuned = {(trial.cell, trial.arm) for trial in started if trial.stage == "tuning"}
+    tries = len(study.rates) * len(study.tuning_seeds) if len(study.rates) > 1 else 0
+    return len(study.pairs) * len(study.seeds) - compared + (len(study.pairs) - len(tuned)) * tries
+
+
 @final
 class _Stages:
-    """Launches batches, and keeps the study's record and the sweep's note up to date."""
+    """Launches batches, and keeps the study's record and the sweep's note up to date.
+
+    Attributes:
+        chosen: the learning rate of each pair whose rates were tried.
+    """
 
     def __init__(self, study: Study, arguments: list[str], folder: Path, launch: Launch) -> None:
         self.study, self.arguments, self.folder, self.launch = study, arguments, folder, launch
+        self.chosen: dict[Pair, float] = {}
         self.started: list[Trial] = []
         self.returned: list[Sequence[JobReturn]] = []
 
-    def run(
-        self, batch: list[Trial], chosen: Mapping[Pair, float] | None = None
-    ) -> Sequence[JobReturn]:
-        """One stage; the last one knows what was chosen."""
+    def run(self, batch: list[Trial]) -> Sequence[JobReturn]:
+        """One stage."""
+        overrides = [self.typed(trial, self._origin(trial)) for trial in batch]
         self.started += batch
-        rates = [(*pair, rate) for pair, rate in (chosen or {}).items()]
+        rates = [(*pair, rate) for pair, rate in self.chosen.items()]
         Record(self.study, self.started, rates).write(self.folder)
-        to_come = 0 if chosen else len(self.study.pairs) * len(self.study.seeds)
         note = read_note(self.folder)
         assert note is not None, "written when the sweep started"
-        replace(note, jobs=len(self.started) + to_come).write(self.folder)
-        overrides = [trial.overrides(self.study) + self.arguments for trial in batch]
+        jobs = len(self.started) + to_come(self.study, self.started)
+        replace(note, jobs=jobs).write(self.folder)
         returned = self.launch(overrides, initial_job_idx=batch[0].job)
         self.returned.append(returned)
         return returned
+
+    def typed(self, trial: Trial, checkpoint: Callable[[str], str]) -> list[str]:
+        """The overrides of a run, with the checkpoints of the arms that it starts from."""
+        return filled(trial.overrides(self.study), checkpoint) + self.arguments
+
+    def _origin(self, trial: Trial) -> Callable[[str], str]:
+        def checkpoint(arm: str) -> str:
+            job = origin_of(trial, arm, self.started, self.chosen).job
+            return checkpoint_of(self.folder / str(job))
+
+        return checkpoint

@@ -29,6 +29,6 @@ def test_a_net_of_thirty_gigabytes_is_counted_without_them():
 
 
 def test_every_block_is_timed_at_every_width_as_often():
-    found = timings([8, 16], times=3)
+    found = timings([8, 16], rounds=3)
     assert {(t.subject, t.width) for t in found} == {(s, w) for s in TIMED for w in (8, 16)}
     assert all(len(t.seconds) == 3 and min(t.seconds) > 0 for t in found)

@@ -18,6 +18,7 @@ from triptych.report.study.figures import against, arm_styles, over_cells
 from triptych.report.study.frontier import frontier
 from triptych.report.study.outcomes import Outcomes, read_outcomes
 from triptych.report.study.page import study_markdown, study_page
+from triptych.report.study.speed import speed
 from triptych.report.study.winners import winners
 from triptych.result import write_whole
 
@@ -78,6 +79,7 @@ def study_charts(outcomes: Outcomes, found: Sequence[Difference]) -> list[Chart]
         winners(outcomes, styles),
         against(found, styles),
         frontier(outcomes, styles),
+        speed(outcomes),
     )
     return [chart for chart in drawn if chart is not None]
 

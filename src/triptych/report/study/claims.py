@@ -92,8 +92,9 @@ def judge(outcomes: Outcomes, node: Mapping[str, Any]) -> Claim:
 
 def judge_ratio(outcomes: Outcomes, node: Mapping[str, Any]) -> Claim:
     """A claim about what it costs to reach the accuracy `target` (percent): the `cost` (`flops` or
-    `seconds` of training) of the cheapest of the arms `over`, as a multiple of what `arm` needs, is
-    at `least` so much. It does not hold if `arm` never gets there, and cannot be judged if none of
+    `seconds` of training; `latency` of 512 answers or `latency_of_one`, where `scripts/latency.py`
+    has measured it) of the cheapest of the arms `over`, as a multiple of what `arm` needs, is at
+    `least` so much. It does not hold if `arm` never gets there, and cannot be judged if none of
     the others does: then they need more than was tried.
     """
     target, kind = float(node["target"]) / 100, node["cost"]

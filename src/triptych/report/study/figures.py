@@ -14,8 +14,7 @@ WIDE = 8.0  # from this ratio on, an axis is logarithmic
 
 def arm_styles(outcomes: Outcomes) -> dict[str, Style]:
     """The style of each arm, by the panel of its runs."""
-    panels = {run.trial.arm: run.result.panel for run in outcomes.runs if run.result is not None}
-    return panel_styles({arm: panels.get(arm, "") for arm in outcomes.study.arms})
+    return panel_styles({arm: outcomes.panel(arm) for arm in outcomes.study.arms})
 
 
 def place(cell: str) -> float | None:

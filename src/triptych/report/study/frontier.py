@@ -1,4 +1,4 @@
-"""Accuracy against the cost of training: the cheapest way to a target, and its picture."""
+"""Accuracy against cost: the cheapest way to a target, and a picture of what training costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,11 @@ from typing import final
 
 from triptych.report.chart import Axis, Chart, Line, Mark, Pane
 from triptych.report.palette import Style
+from triptych.report.study.latencies import MANY, ONE
 from triptych.report.study.outcomes import Outcome, Outcomes
+
+Cost = Callable[[Outcomes, str, str], float | None]
+"""(study, cell, arm) -> what it costs; None if that was not measured."""
 
 
 def training_flops(run: Outcome) -> float | None:
@@ -20,11 +24,34 @@ def fit_seconds(run: Outcome) -> float | None:
     return None if run.result is None else run.result.seconds.get("fit")
 
 
+def over_seeds(kind: Callable[[Outcome], float | None]) -> Cost:
+    """The mean of what a run costs, over those of an arm in a cell."""
+
+    def mean(outcomes: Outcomes, cell: str, arm: str) -> float | None:
+        known = [kind(run) for run in outcomes.compared(cell, arm) if run.is_finished]
+        costs = [cost for cost in known if cost is not None]
+        return fmean(costs) if costs else None
+
+    return mean
+
+
+def answer_seconds(batch: int) -> Cost:
+    """Seconds in which the trained net answers about so many samples, if that was measured."""
+
+    def median(outcomes: Outcomes, cell: str, arm: str) -> float | None:
+        known = outcomes.latencies and outcomes.latencies.of(cell, arm, batch)
+        return known.median if known else None
+
+    return median
+
+
 UNLIKE = 1.5
 
-COSTS: Mapping[str, Callable[[Outcome], float | None]] = {
-    "flops": training_flops,
-    "seconds": fit_seconds,
+COSTS: Mapping[str, Cost] = {
+    "flops": over_seeds(training_flops),
+    "seconds": over_seeds(fit_seconds),
+    "latency": answer_seconds(MANY),
+    "latency_of_one": answer_seconds(ONE),
 }
 
 
@@ -48,10 +75,9 @@ def points(outcomes: Outcomes, arm: str, kind: str) -> list[Point]:
     found: list[Point] = []
     for cell in outcomes.cells():
         scores = outcomes.scores(cell, arm)
-        known = [COSTS[kind](run) for run in outcomes.compared(cell, arm) if run.is_finished]
-        costs = [cost for cost in known if cost is not None]
-        if scores and costs:
-            found.append(Point(cell, arm, fmean(costs), fmean(scores.values())))
+        cost = COSTS[kind](outcomes, cell, arm)
+        if scores and cost is not None:
+            found.append(Point(cell, arm, cost, fmean(scores.values())))
     return sorted(found, key=lambda point: point.cost)
 
 

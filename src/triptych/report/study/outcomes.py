@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import final
 
 from triptych.errors import InvalidSetting
 from triptych.report.ceilings import KnownCeiling, ceiling_of, read_ceilings
 from triptych.report.records import read_records
+from triptych.report.study.latencies import Latencies, read_latencies
 from triptych.result import Result
 from triptych.study import FILE, Record, Study, Trial, read
 
@@ -46,11 +48,13 @@ class Outcomes:
 
     Attributes:
         ceilings: of accuracy, by cell, where the data know them.
+        latencies: of the trained nets, if they were measured.
     """
 
     record: Record
     runs: tuple[Outcome, ...]
     ceilings: dict[str, KnownCeiling]
+    latencies: Latencies | None
 
     @property
     def study(self) -> Study:
@@ -70,6 +74,16 @@ class Outcomes:
         """By seed, where it was measured."""
         found = {run.trial.seed: run.value(metric) for run in self.compared(cell, arm)}
         return {seed: value for seed, value in found.items() if value is not None}
+
+    def accuracy(self, cell: str, arm: str) -> float | None:
+        """The mean over seeds, as a share."""
+        scores = self.scores(cell, arm)
+        return fmean(scores.values()) if scores else None
+
+    def panel(self, arm: str) -> str:
+        """Of the runs of an arm; empty if none has begun."""
+        panels = (r.result.panel for r in self.runs if r.trial.arm == arm and r.result is not None)
+        return next(panels, "")
 
     def arms(self, cell: str) -> list[str]:
         """The arms of a cell, in the order of the study."""
@@ -95,7 +109,7 @@ def read_outcomes(folder: Path) -> Outcomes:
     """The study in a folder.
 
     Raises:
-        InvalidSetting: if it holds none.
+        InvalidSetting: if it holds none, or what was measured of it cannot be read.
     """
     record = read(folder)
     if record is None:
@@ -103,7 +117,8 @@ def read_outcomes(folder: Path) -> Outcomes:
     found, _ = read_records([folder])
     by_job = {run.name: result for run, result in found if run.parent == folder.resolve()}
     runs = tuple(Outcome(trial, by_job.get(str(trial.job))) for trial in record.trials)
-    return Outcomes(record, runs, _ceilings(runs, read_ceilings(folder)))
+    ceilings = _ceilings(runs, read_ceilings(folder))
+    return Outcomes(record, runs, ceilings, read_latencies(folder))
 
 
 def _ceilings(runs: tuple[Outcome, ...], known: list[KnownCeiling]) -> dict[str, KnownCeiling]:

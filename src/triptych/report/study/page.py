@@ -74,7 +74,7 @@ def _linked(outcomes: Outcomes, title: str, rows: tables.Rows) -> list[list[str 
             [arm, *(_link(outcomes, cell, arm, n) for cell, n in zip(cells, numbers, strict=True))]
             for arm, *numbers in rows
         ]
-    if title in (tables.DIFFERENCES, tables.COSTS_TABLE):
+    if title in (tables.DIFFERENCES, tables.COSTS_TABLE, tables.SPEED):
         return [
             [cell, *(_link(outcomes, cell, text, text) for text in texts)] for cell, *texts in rows
         ]

@@ -12,11 +12,12 @@ from triptych.report.statistics import paired_difference
 from triptych.report.study.claims import Claim
 from triptych.report.study.differences import Difference
 from triptych.report.study.outcomes import ACCURACY, CEILING, Outcomes
+from triptych.report.study.speed import speed_table
 
 COSTS = ("params_total", "params_active", "flops", "flops_executed")
 NAN = float("nan")
 ACCURACIES, CLAIMS = "Test accuracy", "Expected and measured"
-DIFFERENCES, COSTS_TABLE = "Differences", "Costs"
+DIFFERENCES, COSTS_TABLE, SPEED = "Differences", "Costs", "Time of an answer"
 
 Rows = list[list[str]]
 """A table whose first row is the head and whose first column names the others."""
@@ -106,6 +107,7 @@ def sections(
         CLAIMS: _claims(claims),
         DIFFERENCES: _differences(found),
         COSTS_TABLE: _costs(arms),
+        SPEED: speed_table(outcomes),
     }
     return {title: rows for title, rows in every.items() if len(rows) > 1}
 

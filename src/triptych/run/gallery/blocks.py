@@ -6,14 +6,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from triptych.cost import declared_cost
+from triptych.cost import declared_cost, side_by_side
 from triptych.dense import MLP
 from triptych.models import DensePanel, MoEPanel, Panel, SparsePanel
 from triptych.moe import Dropless, SoftmaxTopK, StackedMLP, auto_dispatch
 from triptych.moe.dispatch.auto import choose
 from triptych.moe.native.operator import operator_if_built
 from triptych.report.gallery import Count, Timing
-from triptych.run.gallery.rounds import rounds
 from triptych.sparse import (
     CSRLinear,
     MaskedLinear,
@@ -61,8 +60,8 @@ def slide_counts(sizes: Sequence[int]) -> list[Count]:
     return found
 
 
-def timings(widths: Sequence[int], times: int) -> list[Timing]:
-    """Forward passes of `ROWS` samples through each block, `times` of them each."""
+def timings(widths: Sequence[int], rounds: int) -> list[Timing]:
+    """Forward passes of `ROWS` samples through each block, timed in `rounds` rounds."""
     generator = torch.Generator().manual_seed(0)
     found: list[Timing] = []
     for d in widths:
@@ -71,7 +70,7 @@ def timings(widths: Sequence[int], times: int) -> list[Timing]:
             torch.manual_seed(0)
             blocks = {name: panel(d).block(d, "block").eval() for name, panel in TIMED.items()}
         calls = {name: _call(block, x) for name, block in blocks.items()}
-        found += [Timing(name, d, seconds) for name, seconds in rounds(calls, times).items()]
+        found += [Timing(name, d, seconds) for name, seconds in side_by_side(calls, rounds).items()]
     return found
 
 

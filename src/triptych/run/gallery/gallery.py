@@ -76,7 +76,7 @@ def _measured(boundaries: Runs, families: Runs, sizes: Sizes) -> Measured:
         slide_counts=of_slides,
         timings=timed,
         timing=f"A forward pass of {ROWS} samples without gradients, one thread of {processor()},"
-        f" {sizes.passes} passes in turn after 3 to warm up; masked multiplies the whole matrix"
+        f" {sizes.passes} rounds in random order; masked multiplies the whole matrix"
         f" under its mask, csr the weights that exist; {dispatch()}.",
         regions=[
             *(truth(run, sizes.grid) for run in boundaries.finished[:1]),

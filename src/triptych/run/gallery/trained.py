@@ -1,7 +1,6 @@
 """Trained nets, asked again: where they draw lines, what their experts do alone."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,31 +12,14 @@ from triptych.models import Classifier
 from triptych.report import Run
 from triptych.report.gallery import Alone, Part, Region
 from triptych.report.gallery.regions import Point
-from triptych.run.build import build_data, build_module
-from triptych.run.checkpoint import load_checkpoint, load_weights, saved_config
 from triptych.run.gallery.parts import parts
-from triptych.training import ClassifierModule
+from triptych.run.rebuilt import rebuilt
 from triptych.training.callbacks.single_experts import routed_to
 from triptych.training.moe import moe_layers
 
 SHOWN = 200  # samples
 
 ByTask = Mapping[str, float]
-
-
-def rebuilt(run: Run) -> tuple[ClassifierModule, ClassificationData]:
-    """The net that a run tested, and its data.
-
-    Raises:
-        InvalidSetting: if its checkpoint is gone.
-    """
-    path = str(run.folder / "checkpoints" / Path(run.result.checkpoint).name)
-    checkpoint = load_checkpoint(path)
-    config: Mapping[str, Any] = saved_config(checkpoint)
-    data = build_data(config)
-    module = build_module(config, data)
-    load_weights(module, checkpoint, path)
-    return module.eval(), data
 
 
 def region(run: Run, grid: int) -> Region:
@@ -47,7 +29,7 @@ def region(run: Run, grid: int) -> Region:
         run: on `data=two_features`.
         grid: places along each side.
     """
-    module, data = rebuilt(run)
+    module, data = rebuilt(run.folder, run.result)
     points = plane(grid)
     with torch.no_grad():
         logits = module.network(points, torch.zeros(len(points), dtype=torch.long))[0]
@@ -65,7 +47,7 @@ def truth(run: Run, grid: int) -> Region:
     Raises:
         InvalidSetting: if its data are others.
     """
-    _, data = rebuilt(run)
+    _, data = rebuilt(run.folder, run.result)
     if not isinstance(data, TwoFeaturesData):
         raise InvalidSetting(f"{run.folder}: its data are not those of data=two_features")
     return _region("the truth", data.task.above(plane(grid)).float(), data)
@@ -89,7 +71,7 @@ def _region(title: str, probability: Tensor, data: ClassificationData) -> Region
 
 def alone(run: Run) -> Alone:
     """Each expert of the first MoE layer of a net does the work of all, task by task."""
-    module, data = rebuilt(run)
+    module, data = rebuilt(run.folder, run.result)
     layers = moe_layers(module.network)
     layer = next(iter(layers.values()))
     val, test = data.splits.val, data.splits.test
@@ -120,7 +102,7 @@ def chosen(tried: Sequence[ByTask], tested: Sequence[ByTask]) -> ByTask:
 
 def module_parts(run: Run) -> Part:
     """The modules of the net of a run."""
-    module, data = rebuilt(run)
+    module, data = rebuilt(run.folder, run.result)
     return parts(module.network, data.in_dim)
 
 
