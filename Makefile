@@ -47,6 +47,7 @@ bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be
 	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_sweep.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/bench_logging.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
 	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)
 

@@ -39,7 +39,7 @@ from triptych.run.train import prepare_cpu, quieten
 from triptych.tracking import close_run
 
 CONF = Path(__file__).parents[1] / "conf"
-ALL_ON = ["logger=many", "trainer=cpu"]
+FOLDERS = {"many": ["logger.wandb.folder"], "none": []}
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Case:
         own_net: whether the bare loop trains our net too, which leaves the framework alone, or
             one of stock modules.
         goal: the ratio to reach; None where the row only informs.
+        logger: `many` logs everything, `none` nothing.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Case:
     rounds: int
     own_net: bool
     goal: float | None = None
+    logger: str = "many"
 
     def __str__(self) -> str:
         return f"{self.name}, {self.samples:,} samples, epochs: {self.epochs}"
@@ -76,12 +78,13 @@ def composed(case: Case) -> Iterator[dict[str, Any]]:
         fixed = [
             "hydra.mode=RUN",
             f"hydra.runtime.output_dir={folder}",
-            f"logger.wandb.folder={folder}",
+            *(f"{key}={folder}" for key in FOLDERS[case.logger]),
             f"data.n_train={case.samples}",
             f"data.n_val={case.samples // 4}",
             f"trainer.max_epochs={case.epochs}",
         ]
-        cfg = compose("train", [*fixed, *ALL_ON, *case.overrides], return_hydra_config=True)
+        typed = [f"logger={case.logger}", "trainer=cpu", *fixed, *case.overrides]
+        cfg = compose("train", typed, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
         with open_dict(cfg):
             del cfg.hydra
