@@ -63,7 +63,7 @@ def test_routing_is_counted_anew_in_every_evaluation():
     diary = Diary()
     module, data, runner = fit(*STILL, max_epochs=3, callbacks=[diary])
     routed = [{k: v for k, v in epoch.items() if "val/moe" in k} for epoch in diary.logged]
-    assert len(routed[0]) == 2 * 9
+    assert len(routed[0]) == 2 * (9 + 8)  # with the load of each expert
     for later in routed[1:]:
         assert {k: v for k, v in later.items() if "churn" not in k} == routed[0]
     runner.test(module, data, verbose=False)

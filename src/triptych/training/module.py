@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,6 +19,7 @@ from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
+from triptych.training.logged import hand_on
 from triptych.training.partial_epoch import PartialEpoch
 from triptych.training.schedules import scheduled, step_after_epoch, step_after_step
 from triptych.training.step_notes import StepNotes
@@ -216,15 +218,20 @@ class ClassifierModule(L.LightningModule, ABC):
         return {"classes": self.classes, "families": self.families} | self._tables
 
     def log_now(self, split: str, values: Mapping[str, float]) -> None:
-        """Logs values that are already reduced over ranks, under `split/`."""
+        """`log_exactly`, under `split/`."""
         self.log_exactly({f"{split}/{key}": value for key, value in values.items()})
 
     def log_exactly(self, values: Mapping[str, float]) -> None:
-        """Logs numbers in double precision, once for this epoch."""
-        # On the device, because NCCL cannot reduce what is not. Equal on all ranks already;
-        # sync_dist makes sure that monitors cannot disagree.
-        double = {"dtype": torch.double, "device": self.device}
-        self.log_dict({k: torch.tensor(v, **double) for k, v in values.items()}, sync_dist=True)
+        """Logs numbers in double precision for the epoch or the test that ends: the means over
+        ranks, which also makes sure that those who monitor them cannot disagree."""
+        # On the device, because NCCL cannot reduce what is not.
+        numbers = torch.tensor([*values.values()], dtype=torch.double, device=self.device)
+        means = self.trainer.strategy.reduce(numbers, reduce_op="mean")
+        named = dict(zip(values, means.cpu().unbind(), strict=True))
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            hand_on(self.trainer, named)
+        else:  # so that `Trainer.test` and `Trainer.validate` return them
+            self.log_dict(named, sync_dist=True)
 
     def total_cost(self, shares: dict[str, list[float]]) -> Cost:
         """The declared cost of the network with measured shares per expert, by layer."""

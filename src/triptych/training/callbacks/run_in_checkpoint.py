@@ -5,7 +5,7 @@ from typing import Any, final
 import lightning as L
 
 from triptych.tracking import CsvLogger
-from triptych.tracking.csv import Rows, merge, to_cell
+from triptych.tracking.csv import Rows
 
 KEY = "triptych"
 
@@ -20,15 +20,6 @@ class RunInCheckpoint(L.Callback):
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        self._epoch_is_over = False
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """What is logged now is of the epoch before."""
-        self._epoch_is_over = False
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Called before checkpoints of this epoch are written."""
-        self._epoch_is_over = True
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
@@ -40,17 +31,4 @@ class RunInCheckpoint(L.Callback):
 
     def _unwritten(self, trainer: L.Trainer) -> Rows:
         tables = [logger for logger in trainer.loggers if isinstance(logger, CsvLogger)]
-        if not tables:
-            return {}
-        rows = tables[0].pending()
-        if not self._epoch_is_over:
-            return rows
-        # Loggers get the epoch's training metrics after the checkpoint is written; those of the
-        # validation they have.
-        cells = {
-            name: to_cell(value)
-            for name, value in trainer.callback_metrics.items()
-            if not name.startswith("val/")
-        }
-        merge(rows, trainer.global_step - 1, cells | {"epoch": str(trainer.current_epoch)})
-        return rows
+        return tables[0].pending() if tables else {}
