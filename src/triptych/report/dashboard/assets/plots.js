@@ -1,0 +1,57 @@
+// How every plot looks; colours of text and grid are those of the page.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let onPaper = false;
+const isDark = () => dark.matches && !onPaper;
+
+function ink(name) {
+  if (onPaper) return { ink: "#000", soft: "#444", line: "#ccc", tint: "#f1f3f4", accent: "#0a5c8f", raised: "#fff" }[name];
+  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+}
+
+function mix(colour, other, share) {
+  const channel = (text, place) => parseInt(text.slice(place, place + 2), 16);
+  const mixed = [1, 3, 5].map((place) => Math.round(channel(colour, place) * (1 - share) + channel(other, place) * share));
+  return "#" + mixed.map((value) => value.toString(16).padStart(2, "0")).join("");
+}
+
+// Blue on black is hard to read: lines are a little lighter at night.
+const tone = (colour) => (isDark() ? mix(colour, "#ffffff", 0.3) : colour);
+const veil = (colour, alpha) => `${tone(colour)}${Math.round(255 * alpha).toString(16).padStart(2, "0")}`;
+const shadesOf = () => (isDark() ? [[0, "#20252a"], [1, "#7cc0ea"]] : [[0, "#f1f3f4"], [1, "#0a5c8f"]]);
+
+function axis(text, more = {}) {
+  return { title: { text, standoff: 8 }, automargin: true, zeroline: false, gridcolor: ink("line"), linecolor: ink("line"),
+    tickcolor: ink("line"), ticks: "outside", ticklen: 4, exponentformat: "SI", ...more };
+}
+
+const logAxis = (text, isLog) => axis(text, isLog ? { type: "log", dtick: "D2", exponentformat: "SI" } : {});
+
+function draw(node, traces, layout, height = 300) {
+  node.style.height = `${height}px`;
+  return Plotly.react(node, traces, {
+    height, margin: { l: 56, r: 14, t: layout.title ? 30 : 10, b: 46 }, showlegend: false, hovermode: "closest",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 12, color: ink("ink") },
+    hoverlabel: { bgcolor: ink("raised"), bordercolor: ink("line"), font: { color: ink("ink") }, align: "left", namelength: -1 },
+    ...layout,
+    ...(layout.title ? { title: { text: layout.title, x: 0, xref: "paper", y: 0.98, yanchor: "top", font: { size: 13 } } } : {}),
+  }, { responsive: true, displaylogo: false, displayModeBar: false });
+}
+
+// Plotly reads tags in texts: a name of a run must stay a name.
+const plainText = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+// As many plots as asked for, those from before used again.
+function panes(body, count) {
+  const made = [...body.querySelectorAll(":scope > .plot")];
+  for (const extra of made.splice(count)) {
+    Plotly.purge(extra);
+    extra.remove();
+  }
+  while (made.length < count) {
+    made.push(el("div", { class: "plot" }));
+    body.append(made.at(-1));
+  }
+  body.classList.toggle("several", count > 1);
+  return made;
+}
