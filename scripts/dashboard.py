@@ -4,6 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from triptych.report.dashboard import Dashboard
 
 DEFAULT = Path("logs")
 
@@ -13,30 +17,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Only here: `--help` should not wait for pandas and plotly.
     from triptych.errors import InvalidSetting
-    from triptych.report.dashboard import Dashboard, build_dashboard, open_page, watch
+    from triptych.report.dashboard import build_dashboard, open_page, watch
 
     roots: list[Path] = options.paths or [DEFAULT]
     first = roots[0].parent if roots[0].is_file() else roots[0]
     out: Path = options.out or first / "dashboard.html"
-    is_new = [options.open]
-
-    def tell(made: Dashboard) -> None:
-        for note in made.notes:
-            print(f"note: {note}", file=sys.stderr)
-        counted = ", ".join(f"{count} {status}" for status, count in made.runs.items())
-        print(f"{sum(made.runs.values())} runs ({counted})\nDashboard: {made.page}", flush=True)
-        if is_new.pop() if is_new else False:
-            open_page(made.page)
-
     try:
-        if options.watch:
-            watch(roots, out, options.watch, tell)
+        if options.watch is None:
+            made = iter([build_dashboard(roots, out)])
         else:
-            tell(build_dashboard(roots, out))
+            print(f"Looking for news every {options.watch:g} s; Ctrl-C ends it.", file=sys.stderr)
+            made = watch(roots, out, options.watch)
+        for place, dashboard in enumerate(made):
+            _tell(dashboard)
+            if place == 0 and options.open:
+                open_page(dashboard.page)
     except (InvalidSetting, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _tell(made: "Dashboard") -> None:
+    for note in made.notes:
+        print(f"note: {note}", file=sys.stderr)
+    counted = ", ".join(f"{count} {status}" for status, count in made.runs.items())
+    print(f"{sum(made.runs.values())} runs ({counted})\nDashboard: {made.page}", flush=True)
 
 
 def _seconds(text: str) -> float:

@@ -1,7 +1,7 @@
 """Keeps a dashboard up to date while runs go on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from triptych.errors import InvalidSetting
@@ -27,9 +27,7 @@ def signature(roots: Sequence[Path]) -> Signature:
     return frozenset(found)
 
 
-def watch(
-    roots: Sequence[Path], out: Path, every_s: float, tell: Callable[[Dashboard], None]
-) -> None:
+def watch(roots: Sequence[Path], out: Path, every_s: float) -> Iterator[Dashboard]:
     """Writes the page again whenever a run has changed, until Ctrl-C.
 
     An open page loads itself again every `every_s` seconds; the last one, which Ctrl-C leaves,
@@ -39,29 +37,24 @@ def watch(
         roots: run folders, sweep folders or folders above them.
         out: the page.
         every_s: seconds between two looks.
-        tell: called after each writing.
+
+    Yields:
+        Each page that was written. As long as there is no run, it waits for one.
 
     Raises:
-        InvalidSetting: if a root is missing. As long as there is no run, it waits for one.
+        InvalidSetting: if a root is missing, or what lies below can not be read.
     """
     seen: Signature = frozenset()
     try:
         while True:
+            for root in roots:
+                if not root.exists():
+                    raise InvalidSetting(f"no such folder: {root}")
             now = signature(roots)
-            if now != seen or not now:
+            if now != seen:
                 seen = now
-                _write(roots, out, every_s, tell)
+                yield build_dashboard(roots, out, every_s)
             time.sleep(every_s)
     except KeyboardInterrupt:
         if seen:
             build_dashboard(roots, out)
-
-
-def _write(
-    roots: Sequence[Path], out: Path, every_s: float, tell: Callable[[Dashboard], None]
-) -> None:
-    try:
-        tell(build_dashboard(roots, out, every_s))
-    except InvalidSetting:
-        if not all(root.exists() for root in roots) or signature(roots):
-            raise

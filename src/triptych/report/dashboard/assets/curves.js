@@ -59,8 +59,8 @@ function linesOf(runs, key, x, look, name) {
   return [band, line];
 }
 
-// Experts of a layer, in colours of growing lightness: their numbers are names, but neighbours differ.
-function expertLook(place, count) {
+// Experts of a layer have no order, so neighbours differ most.
+function expertLook(place) {
   const colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A8F98", "#7a6a00"];
   return { colour: colours[place % colours.length], dash: DASHES[Math.floor(place / colours.length) % DASHES.length], symbol: "circle" };
 }
@@ -73,30 +73,34 @@ function drawCurves(view, runs, parts) {
   }));
   if (!meant.length) return false;
   const x = view.x === "step" ? one("x", "step") : view.x;
-  const layers = inOrder(meant.map((one) => one.layer));
+  const layers = inOrder(meant.map((each) => each.layer));
   const picked = layers.includes(one(`layer-${view.slug}`)) ? one(`layer-${view.slug}`) : layers.length > MOST_PANES ? layers[0] : "";
   const shown = picked ? [picked] : layers;
-  let settings = [...groupBy(runs, (run) => run.setting)];
   const choices = [];
-  if (meant.some((one) => one.line !== undefined)) {
-    const able = settings.filter(([, group]) => group.some((run) => meant.some((one) => run.curves[one.key])));
-    const setting = able.find(([label]) => label === one(`of-${view.slug}`)) ?? able[0];
-    settings = [setting];
-    choices.push(select("setting", able.map(([label]) => [label, label]), setting[0], (label) => ask(`of-${view.slug}`, label)));
+  let drawn = runs;
+  // Expert 3 of one seed is not expert 3 of another: a mean of the two would mean nothing.
+  const ofExperts = meant.some((each) => each.line !== undefined);
+  if (ofExperts) {
+    const [run, choice] = runChoice(view.choice, runs.filter((able) => meant.some((each) => able.curves[each.key])));
+    drawn = [run];
+    choices.push(choice);
   }
+  const settings = [...groupBy(drawn, (run) => run.setting)];
   if (layers.length > 1) choices.push(select("layer", [["", layers.length > MOST_PANES ? "layer …" : "all layers"], ...layers.map((layer) => [layer, layer])].slice(layers.length > MOST_PANES ? 1 : 0), picked, (layer) => ask(`layer-${view.slug}`, layer)));
   parts.choices.replaceChildren(...choices);
-  const names = view.metrics.length > 1 ? view.metrics.map((metric, place) => `${OF_METRIC[place][1]}: ${metric}`).join(", ") : "";
+  const names = ofExperts ? "One run: experts of different seeds have nothing but their number in common." : view.metrics.length > 1 ? view.metrics.map((metric, place) => `${OF_METRIC[place][1]}: ${metric}`).join(", ") : "";
   parts.remark.textContent = names;
   const nodes = panes(parts.body, shown.length);
   return Promise.all(shown.map((layer, place) => {
-    const traces = meant.filter((one) => one.layer === layer).flatMap((meantOne, order, all) => settings.flatMap(([label, group]) => {
-      const look = meantOne.line === undefined ? { ...SETTINGS.get(label) } : expertLook(inOrder(all.map((one) => one.line)).indexOf(meantOne.line));
-      if (view.metrics.length > 1) look.dash = OF_METRIC[meantOne.place][0];
-      const name = meantOne.line !== undefined ? `expert ${meantOne.line}` : view.metrics.length > 1 ? `${label}, ${meantOne.key}` : label;
-      const having = group.filter((run) => run.curves[meantOne.key]);
-      return having.length ? linesOf(having, meantOne.key, x, look, name) : [];
-    }));
-    return draw(nodes[place], traces, { xaxis: axis(AXES[x], { rangemode: "tozero" }), yaxis: axis(""), title: layer }, shown.length > 1 ? 250 : 300);
+    const bandsFirst = (a, b) => ("fill" in b) - ("fill" in a);
+    const traces = meant.filter((each) => each.layer === layer).flatMap((each, order, all) => settings.flatMap(([label, group]) => {
+      const look = each.line === undefined ? { ...SETTINGS.get(label) } : expertLook(inOrder(all.map((other) => other.line)).indexOf(each.line));
+      if (view.metrics.length > 1) look.dash = OF_METRIC[each.place][0];
+      const name = each.line !== undefined ? `expert ${each.line}` : view.metrics.length > 1 ? `${label}, ${each.key}` : label;
+      const having = group.filter((run) => run.curves[each.key]);
+      return having.length ? linesOf(having, each.key, x, look, name) : [];
+    })).sort(bandsFirst);
+    const least = Math.min(...traces.flatMap((trace) => trace.y));
+    return draw(nodes[place], traces, { xaxis: axis(AXES[x], { rangemode: "tozero" }), yaxis: axis("", least >= 0 ? { rangemode: "nonnegative" } : {}), title: plainText(layer) }, shown.length > 1 ? 250 : 300);
   }));
 }

@@ -1,7 +1,8 @@
 // The page: filters at the side, sections of views, and the order in which they are drawn.
 const DRAW = { Curves: drawCurves, Points: drawPoints, Rank: drawRank, Parallel: drawParallel, Importance: drawImportance,
   Comparison: drawComparison, Heat: drawHeat, Table: drawTable, Runs: drawRuns };
-const FULL = ["Parallel", "Comparison", "Heat", "Table", "Runs"];
+const FULL = ["Rank", "Parallel", "Importance", "Comparison", "Heat", "Runs"];
+const WIDE_TABLES = ["routing", "density"];
 
 function keyOf(label) {
   const look = SETTINGS.get(label);
@@ -19,7 +20,7 @@ const prose = (text) => text.split("\n\n").map((part) =>
 
 function figureOf(view) {
   const parts = { heading: el("h3", {}, view.title), choices: el("div", { class: "choices" }), body: el("div", { class: "panes" }), remark: el("figcaption") };
-  const node = el("figure", { id: view.slug, class: FULL.includes(view.kind) ? "full" : "" }, parts.heading, parts.choices, parts.body, parts.remark);
+  const node = el("figure", { id: view.slug, class: FULL.includes(view.kind) || WIDE_TABLES.includes(view.table) ? "full" : "" }, parts.heading, parts.choices, parts.body, parts.remark);
   return { ...view, parts, node };
 }
 
@@ -80,7 +81,7 @@ function drawControls() {
 
 const nav = el("nav", { "aria-label": "sections" }, sections.map((section) => el("a", { href: "#", "data-section": section.node.id,
   onclick: (event) => { event.preventDefault(); section.node.scrollIntoView(); } }, section.title)));
-const age = () => `Written ${moment(DATA.made)} UTC${DATA.refresh_s ? `; looks for news every ${DATA.refresh_s} s` : ""}. ${DATA.thinned}`;
+const age = () => `Drag over a figure to look closer, click it twice to go back. Written ${moment(DATA.made)} UTC${DATA.refresh_s ? `; looks for news every ${DATA.refresh_s} s` : ""}. ${DATA.thinned}`;
 document.getElementById("app").replaceWith(el("div", { class: "app" },
   el("aside", {}, el("h1", {}, "Triptych: runs"), count, bar),
   el("main", {}, nav, el("p", { class: "byline" }, age()),
@@ -91,7 +92,7 @@ document.getElementById("app").replaceWith(el("div", { class: "app" },
 async function drawView(view, runs) {
   const able = view.panels ? runs.filter((run) => view.panels.includes(run.panel)) : runs;
   view.node.hidden = false;
-  const drawn = able.length ? DRAW[view.kind](view, able, view.parts) : false;
+  const drawn = able.length ? keepingFocus(view.node, () => DRAW[view.kind](view, able, view.parts)) : false;
   view.node.hidden = drawn === false;
   await drawn;
 }
@@ -101,7 +102,7 @@ let wish = 0;
 async function refresh() {
   const mine = ++wish;
   delete document.body.dataset.drawn;
-  drawControls();
+  keepingFocus(bar, drawControls);
   const runs = chosen();
   document.querySelector(".nothing").hidden = runs.length > 0;
   const away = ({ node }) => Math.max(0, node.getBoundingClientRect().top - innerHeight, -node.getBoundingClientRect().bottom);
@@ -109,9 +110,11 @@ async function refresh() {
   const order = views.map((view) => [view.node.hidden ? 1e6 : away(view), view]).sort(([a], [b]) => a - b).map(([, view]) => view);
   for (const view of order) {
     await drawView(view, runs);
+    if (!view.node.hidden && away(view) > 0) document.body.dataset.ready = "";
     await new Promise((resolve) => setTimeout(resolve));
     if (mine !== wish) return;
   }
+  document.body.dataset.ready = "";
   for (const section of sections) {
     section.node.hidden = section.drawn.length > 0 && section.drawn.every((view) => view.node.hidden);
     nav.querySelector(`[data-section="${section.node.id}"]`).hidden = section.node.hidden;
@@ -121,7 +124,7 @@ async function refresh() {
 }
 
 // Only what a change can be seen in is drawn again.
-const OF_ONE_VIEW = /^(evaluation|a|b|sort|order|run-.*|layer-.*|of-.*|x-.*|y-.*)$/;
+const OF_ONE_VIEW = /^(evaluation|a|b|sort|order|run-.*|layer-.*|x-.*|y-.*)$/;
 async function refreshSome(name) {
   const touched = { evaluation: ["Heat"], a: ["Comparison"], b: ["Comparison"], sort: ["Runs"] }[name];
   const views = sections.flatMap((section) => section.drawn).filter((view) =>

@@ -25,12 +25,21 @@ const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
 const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
 const title = (run) => `${run.name} · ${run.setting}${run.group ? " · " + run.group : ""}`;
 const distinct = (items) => [...new Set(items)];
-const stem = (path) => path.replace(/^model\./, "");
+const stem = (path) => (path === "model.name" ? "model" : path.replace(/^model\./, ""));
 
 function select(label, options, value, change, look = "") {
   const node = el("select", { "aria-label": label, class: look, onchange: () => change(node.value) });
   for (const [key, text] of options) node.append(el("option", { value: key, selected: key === value }, text));
   return node;
+}
+
+// What is drawn anew does not lose the focus of whoever goes by the keyboard.
+function keepingFocus(container, work) {
+  const able = () => [...container.querySelectorAll("select, button, input, summary")];
+  const place = able().indexOf(document.activeElement);
+  const done = work();
+  if (place >= 0 && !container.contains(document.activeElement)) able()[place]?.focus({ preventScroll: true });
+  return done;
 }
 
 // One run of those that can be chosen; views of a section share the choice.

@@ -14,8 +14,13 @@ function mix(colour, other, share) {
   return "#" + mixed.map((value) => value.toString(16).padStart(2, "0")).join("");
 }
 
-// Blue on black is hard to read: lines are a little lighter at night.
-const tone = (colour) => (isDark() ? mix(colour, "#ffffff", 0.3) : colour);
+// Blue on black and pale yellow on white are hard to read.
+function tone(colour) {
+  const [red, green, blue] = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16) / 255);
+  const light = 0.3 * red + 0.59 * green + 0.11 * blue;
+  if (isDark()) return light < 0.5 ? mix(colour, "#ffffff", 0.3) : colour;
+  return light > 0.7 ? mix(colour, "#000000", 0.18) : colour;
+}
 const veil = (colour, alpha) => `${tone(colour)}${Math.round(255 * alpha).toString(16).padStart(2, "0")}`;
 const shadesOf = () => (isDark() ? [[0, "#20252a"], [1, "#7cc0ea"]] : [[0, "#f1f3f4"], [1, "#0a5c8f"]]);
 
@@ -24,7 +29,22 @@ function axis(text, more = {}) {
     tickcolor: ink("line"), ticks: "outside", ticklen: 4, exponentformat: "SI", ...more };
 }
 
-const logAxis = (text, isLog) => axis(text, isLog ? { type: "log", dtick: "D2", exponentformat: "SI" } : {});
+// 1, 2, 5, 10, ... between the values; over many magnitudes the powers of ten alone.
+function logTicks(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const steps = high / low > 300 ? [1] : [1, 2, 5], found = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+    found.push(...steps.map((step) => Number(`${step}e${power}`)));
+  }
+  return found;
+}
+
+// The axis of a value; `values` are all that is drawn along it.
+function valueAxis(value, values) {
+  if (!value.log || !values.length || Math.min(...values) <= 0) return axis(value.title);
+  const ticks = logTicks(values);
+  return axis(value.title, { type: "log", tickvals: ticks, ticktext: ticks.map(figures) });
+}
 
 function draw(node, traces, layout, height = 300) {
   node.style.height = `${height}px`;

@@ -10,8 +10,8 @@ function columns(runs) {
     { head: "run", name: "name", of: (run) => run.name },
     { head: "setting", name: "setting", of: (run) => run.setting },
     { head: "seed", name: "seed", of: (run) => run.seed },
-    ...turned.map((name) => ({ head: stem(name), name, of: (run) => run.knobs[name] })),
     ...DATA.values.map((value) => ({ head: value.title, name: value.id, of: (run) => run.values[value.id] })),
+    ...turned.map((name) => ({ head: stem(name), name, of: (run) => run.knobs[name] })),
     { head: "group", name: "group", of: (run) => run.group },
     { head: "started", name: "started", of: (run) => run.started },
   ];
@@ -62,7 +62,6 @@ function drawRuns(view, runs, parts) {
   const made = columns(runs);
   const listed = sorted(runs, made);
   parts.choices.replaceChildren(el("button", { type: "button", onclick: () => download(sorted(chosen(), made)) }, "Download as CSV"));
-  const held = document.activeElement?.dataset?.sort;
   const heading = (column) => {
     const isSorted = one("sort") === column.name;
     const next = () => {
@@ -79,6 +78,5 @@ function drawRuns(view, runs, parts) {
     el("table", { class: "sortable runs" }, el("thead", {}, el("tr", {}, made.map(heading))),
       el("tbody", {}, listed.map((run) => el("tr", { "data-run": run.id }, made.map((column) => cellOf(run, column))))))));
   parts.body.firstChild.scrollLeft = scrolled;
-  if (held) parts.body.querySelector(`[data-sort="${CSS.escape(held)}"]`)?.focus();
   return true;
 }

@@ -1,9 +1,7 @@
 // Tables of the last test of one run.
-const ofRows = (rows, name, head = []) => rows.map((row, place) => name(row, head[place] ?? place));
-
 function confusionTable(tables) {
   const matrix = tables.confusion, classes = tables.classes ?? matrix.map((_, place) => String(place));
-  return table(["true class (down), predicted (across)", ...classes], matrix.map((row, place) => {
+  return table(["true ↓ predicted →", ...classes], matrix.map((row, place) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     return [classes[place] ?? String(place), ...row.map((count) => shade(total ? count / total : 0, count))];
   }), "grid");
@@ -25,12 +23,12 @@ function calibrationTable(tables) {
   const rows = [...count.keys()].filter((place) => count[place] > 0).map((place) => [
     `${percent(place / count.length)} to ${percent((place + 1) / count.length)}`, shade(count[place] / total, count[place]),
     percent(confidence[place]), percent(accuracy[place]), `${accuracy[place] >= confidence[place] ? "+" : "−"}${Number(Math.abs(100 * (accuracy[place] - confidence[place])).toFixed(1))}`]);
-  return table(["confidence between", "samples", "mean confidence", "accuracy", "accuracy − confidence, points"], rows, "grid");
+  return table(["confidence", "samples", "mean", "accuracy", "gap, points"], rows, "grid");
 }
 
 function routingTable(tables) {
   const families = tables.families ?? [];
-  return el("div", {}, tables.routing.map((layer) => {
+  return el("div", { class: "beside" }, tables.routing.map((layer) => {
     const load = layer.load, total = load.reduce((sum, each) => sum + each, 0) || 1;
     const sums = layer.topk_by_family.map((row) => row.reduce((sum, each) => sum + each, 0) || 1);
     return el("div", {}, el("h4", {}, layer.layer), table(["expert", "routes", "share", ...sums.map((_, place) => families[place] ?? `family ${place}`)],

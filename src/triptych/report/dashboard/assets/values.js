@@ -18,15 +18,15 @@ function drawPoints(view, runs, parts) {
       text: group.map(hover), marker: { color: veil(look.colour, 0.8), symbol: look.symbol, size: 9, line: { width: 1, color: tone(look.colour) } },
       hovertemplate: "%{text}<br>%{x:.4~s}, %{y:.4~g}<extra></extra>" };
   });
-  return draw(panes(parts.body, 1)[0], traces, { xaxis: logAxis(VALUES.get(x).title, VALUES.get(x).log),
-    yaxis: logAxis(VALUES.get(y).title, VALUES.get(y).log) });
+  return draw(panes(parts.body, 1)[0], traces, { xaxis: valueAxis(VALUES.get(x), having.map((run) => run.values[x])),
+    yaxis: valueAxis(VALUES.get(y), having.map((run) => run.values[y])) });
 }
 
 const MOST_RANKED = 30;
 
 function drawRank(view, runs, parts) {
   const id = picked(`y-${view.slug}`, idOf(view.value));
-  parts.choices.replaceChildren(valueChoice("value", id, (chosenOne) => ask(`y-${view.slug}`, chosenOne)));
+  parts.heading.replaceChildren(valueChoice("value", id, (chosenOne) => ask(`y-${view.slug}`, chosenOne)), " of each setting");
   const groups = [...groupBy(known(runs, id), (run) => run.setting)];
   if (!groups.length) return !known(runs, idOf(view.value)).length ? false : draw(panes(parts.body, 1)[0], [], {});
   const ranked = groups.map(([label, group]) => ({ label, group, middle: mean(group.map((run) => run.values[id])) }))
@@ -46,12 +46,12 @@ function drawRank(view, runs, parts) {
   const [low, high] = [Math.min(...all), Math.max(...all)];
   // Near each other, values are compared by a close look; the axis says that it does not begin at 0.
   const room = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
-  const isLog = VALUES.get(id).log;
+  const isLog = VALUES.get(id).log && low > 0;
   const range = isLog ? [Math.log10(low) - 0.1, Math.log10(high) + 0.1] : [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
-  const wide = parts.body.clientWidth > 520;
-  const shortName = (text) => (text.length > (wide ? 44 : 22) ? text.slice(0, wide ? 43 : 21) + "…" : text);
+  const most = parts.body.clientWidth > 620 ? 48 : 20;
+  const shortName = (text) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
   return draw(panes(parts.body, 1)[0], traces, { bargap: 0.3,
-    xaxis: { ...logAxis(VALUES.get(id).title, isLog), range },
+    xaxis: { ...valueAxis(VALUES.get(id), all), range },
     yaxis: axis("", { tickvals: rows, ticktext: ranked.map((entry) => plainText(shortName(entry.label))), range: [-0.6, rows.length - 0.4], showgrid: false, ticks: "" }) },
   Math.max(150, 80 + 30 * rows.length));
 }
@@ -100,7 +100,7 @@ function drawParallel(view, runs, parts) {
 
 function drawImportance(view, runs, parts) {
   const id = idOf(view.value);
-  const having = known(runs, id).filter((run) => run.status === "finished");
+  const having = known(runs, id).filter((run) => run.status === "finished" && !run.early);
   if (!having.length) return false;
   const parted = [...view.settings, "seed"].map((name) => {
     const own = name === "seed" ? having : having.filter((run) => run.knobs[name] !== undefined && run.knobs[name] !== null);
@@ -109,7 +109,7 @@ function drawImportance(view, runs, parts) {
   }).filter((entry) => entry.turned);
   const told = parted.filter((entry) => entry.found).sort((a, b) => a.found.share - b.found.share);
   const untold = parted.filter((entry) => !entry.found).map((entry) => stem(entry.name));
-  parts.remark.textContent = `Share of the variance of ${view.value.title} between finished runs that groups of one setting explain, each setting alone, `
+  parts.remark.textContent = `Share of the variance of ${view.value.title} between runs that finished all of their epochs, that groups of one setting explain, each setting alone, `
     + "corrected for the number of groups. Seeds are there to compare with: what explains no more than they do is noise. Settings that were turned together share what they explain; this shows no cause."
     + (untold.length ? ` No evidence (fewer than ${FEWEST_RUNS} runs, or too few for each value): ${untold.join(", ")}.` : "");
   if (!told.length) {
@@ -120,7 +120,7 @@ function drawImportance(view, runs, parts) {
   const rows = [...told.keys()];
   const trace = { type: "bar", orientation: "h", y: rows, x: told.map((entry) => entry.found.share), width: 0.6,
     marker: { color: told.map((entry) => (entry.name === "seed" ? ink("soft") : ink("accent"))) },
-    text: told.map((entry) => `${percent(entry.found.share)}, ${entry.found.n} runs, ${entry.found.k} groups`), textposition: "outside", cliponaxis: false, hoverinfo: "skip" };
-  return draw(panes(parts.body, 1)[0], [trace], { margin: { l: 56, r: 20, t: 6, b: 46 }, xaxis: axis("share of variance explained", { range: [0, 1.45], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" }),
+    text: told.map((entry) => `${Math.round(100 * entry.found.share)} % of ${entry.found.n} runs`), textposition: "outside", cliponaxis: false, hoverinfo: "skip" };
+  return draw(panes(parts.body, 1)[0], [trace], { margin: { l: 56, r: 20, t: 6, b: 46 }, xaxis: axis("share of variance explained", { range: [0, 1.35], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" }),
     yaxis: axis("", { tickvals: rows, ticktext: told.map((entry) => stem(entry.name)), showgrid: false, ticks: "" }) }, Math.max(140, 70 + 32 * rows.length));
 }
