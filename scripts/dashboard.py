@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InvalidSetting, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # between two looks; `watch` itself knows how to end
+        return 0
     return 0
 
 

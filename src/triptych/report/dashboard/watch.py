@@ -18,7 +18,7 @@ def signature(roots: Sequence[Path]) -> Signature:
     found: set[tuple[str, int, int]] = set()
     for root in roots:
         for name in (FILE, CURVES, TABLES):
-            for file in [root] if root.is_file() else root.rglob(name):
+            for file in (root.parent if root.is_file() else root).rglob(name):
                 try:
                     known = file.stat()
                 except FileNotFoundError:  # replaced or removed while we looked

@@ -100,6 +100,9 @@ function drawCurves(view, runs, parts) {
       const having = group.filter((run) => run.curves[each.key]);
       return having.length ? linesOf(having, each.key, x, look, name) : [];
     })).sort(bandsFirst);
+    if (ofExperts) for (const trace of traces.filter((able) => !("fill" in able))) {
+      Object.assign(trace, { mode: "lines+text", text: trace.x.map((_, at) => (at === trace.x.length - 1 ? trace.name.replace("expert ", " ") : "")), textposition: "middle right", cliponaxis: false });
+    }
     const least = Math.min(...traces.flatMap((trace) => trace.y));
     return draw(nodes[place], traces, { xaxis: axis(AXES[x], { rangemode: "tozero" }), yaxis: axis("", least >= 0 ? { rangemode: "nonnegative" } : {}), title: plainText(layer) }, shown.length > 1 ? 250 : 300);
   }));

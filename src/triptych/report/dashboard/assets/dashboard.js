@@ -146,9 +146,9 @@ function reload() {
   sessionStorage.setItem("triptych-scroll", String(scrollY));
   return location.reload();
 }
-if (DATA.refresh_s) setTimeout(reload, 1000 * DATA.refresh_s);
 
 refresh().then(() => {
+  if (DATA.refresh_s) setTimeout(reload, 1000 * DATA.refresh_s);
   const scroll = sessionStorage.getItem("triptych-scroll");
   if (scroll) scrollTo({ top: Number(scroll), behavior: "instant" });
   sessionStorage.removeItem("triptych-scroll");
