@@ -297,11 +297,25 @@ def test_a_failed_run_says_why_and_no_text_becomes_html(visit: Visit):
     assert visit.page.locator(".runs .failed b").count() == 0
 
 
-def test_nothing_is_wider_than_a_phone(visit: Visit):
+def test_nothing_is_wider_than_a_phone_but_what_scrolls(visit: Visit):
     visit.page.set_viewport_size({"width": 390, "height": 800})
-    widths = "[...document.querySelectorAll('.plot .main-svg')].map(svg => svg.clientWidth)"
-    visit.page.wait_for_function(f"() => Math.max(...{widths}) <= 390")
+    plots = "[...document.querySelectorAll('.panes:not(.scroll) > .plot .main-svg')]"
+    visit.page.wait_for_function(f"() => Math.max(...{plots}.map(svg => svg.clientWidth)) <= 390")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_paper_everything_is_dark_on_white_and_nothing_is_cut(browser: Browser, file: Path):
+    visit = Visit(browser, file, "dark")
+    visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    visit.page.emulate_media(media="print")
+    visit.page.set_viewport_size({"width": 718, "height": 1000})  # A4 in Chromium
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 718
+    right = "svgs => Math.max(...svgs.map(svg => svg.getBoundingClientRect().right))"
+    assert visit.page.locator(".plot .main-svg:visible").evaluate_all(right) <= 718
+    fills = "texts => [...new Set(texts.map(text => getComputedStyle(text).fill))]"
+    assert visit.page.locator(".plot .xtick text").evaluate_all(fills) == ["rgb(0, 0, 0)"]
+    visit.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    visit.page.close()
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", False), ("dark", True)])

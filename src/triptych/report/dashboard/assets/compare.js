@@ -15,7 +15,7 @@ function drawComparison(view, runs, parts) {
   const values = DATA.values.filter((value) => value.id in first.values || value.id in second.values).map((value) => {
     const [a, b] = [first.values[value.id], second.values[value.id]];
     const both = typeof a === "number" && typeof b === "number";
-    return [value.title, told(a), told(b), both ? figures(b - a).replace("-", "−") : "–", both && a > 0 ? `× ${figures(b / a)}` : "–"];
+    return [value.title, told(measured(a) || null), told(measured(b) || null), both ? measured(Number((b - a).toPrecision(6))).replace("-", "−") : "–", both && a > 0 ? `× ${figures(b / a)}` : "–"];
   });
   const head = [first.name, second.name];
   parts.body.replaceChildren(

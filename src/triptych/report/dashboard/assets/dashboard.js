@@ -135,7 +135,13 @@ async function refreshSome(name) {
 
 listener = (name) => (OF_ONE_VIEW.test(name) && document.body.dataset.drawn ? refreshSome(name) : refresh());
 dark.addEventListener("change", refresh);
-addEventListener("beforeprint", () => { onPaper = true; refresh(); });
+// A browser prints when this returns, so nothing is waited for.
+addEventListener("beforeprint", () => {
+  onPaper = true;
+  wish++;
+  drawControls();
+  for (const view of sections.flatMap((section) => section.drawn)) drawView(view, chosen());
+});
 addEventListener("afterprint", () => { onPaper = false; refresh(); });
 
 // While runs go on the page loads itself again, in place, unless somebody is busy with it.

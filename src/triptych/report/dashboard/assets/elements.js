@@ -21,6 +21,12 @@ function figures(value) {
   return size > 0 && size < 0.001 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
+// A measured share keeps its last zeros, so that the digits of a column stand below each other.
+function measured(value) {
+  const isShare = typeof value === "number" && Math.abs(value) >= 0.001 && Math.abs(value) < 1;
+  return isShare ? value.toFixed(4) : figures(value);
+}
+
 const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
 const slug = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
 const title = (run) => `${run.name} · ${run.setting}${run.group ? " · " + run.group : ""}`;

@@ -48,8 +48,11 @@ function valueAxis(value, values) {
 
 function draw(node, traces, layout, height = 300) {
   node.style.height = `${height}px`;
+  // Paper is laid out after this: two plots stand side by side, or one fills a page of A4.
+  const isWide = !node.parentElement.classList.contains("several") && node.closest("figure").classList.contains("full");
+  const width = onPaper ? { width: isWide ? 660 : 310 } : {};
   return Plotly.react(node, traces, {
-    height, margin: { l: 56, r: 14, t: layout.title ? 30 : 10, b: 46 }, showlegend: false, hovermode: "closest",
+    height, ...width, margin: { l: 56, r: 14, t: layout.title ? 30 : 10, b: 46 }, showlegend: false, hovermode: "closest",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: ink("ink") },
     hoverlabel: { bgcolor: ink("raised"), bordercolor: ink("line"), font: { color: ink("ink") }, align: "left", namelength: -1 },

@@ -55,7 +55,7 @@ function cellOf(run, column) {
   if (column.name === "name") return el("th", { scope: "row" }, el("a", { href: run.link }, run.name));
   if (column.name === "setting") return el("td", { class: "text" }, keyOf(run.setting), run.setting);
   if (column.name === "started") return el("td", { class: "text" }, moment(String(value ?? "")));
-  return el("td", { class: typeof value === "number" ? "" : "text" }, figures(value ?? ""));
+  return el("td", { class: typeof value === "number" ? "" : "text" }, VALUES.has(column.name) ? measured(value) : figures(value ?? ""));
 }
 
 function drawRuns(view, runs, parts) {

@@ -1,7 +1,7 @@
 // Tables of the last test of one run.
 function confusionTable(tables) {
   const matrix = tables.confusion, classes = tables.classes ?? matrix.map((_, place) => String(place));
-  return table(["true ↓ predicted →", ...classes], matrix.map((row, place) => {
+  return table(["true ↓ predicted\u00a0→", ...classes], matrix.map((row, place) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     return [classes[place] ?? String(place), ...row.map((count) => shade(total ? count / total : 0, count))];
   }), "grid");

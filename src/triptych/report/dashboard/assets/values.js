@@ -77,6 +77,11 @@ function valueDimension(value, runs) {
   return { title: value.title, at: (run) => (scale(run.values[idOf(value)]) - scale(low)) / width, ticks: [[0, figures(low)], [1, figures(high)]] };
 }
 
+// A title in short lines.
+const folded = (text) => text.split(" ").reduce((lines, word) =>
+  (`${lines.at(-1)} ${word}`.length <= 11 ? [...lines.slice(0, -1), `${lines.at(-1)} ${word}`] : [...lines, word]), [""])
+  .map((line) => plainText(line.trim())).filter(Boolean).join("<br>");
+
 function drawParallel(view, runs, parts) {
   const having = view.values.reduce((kept, value) => known(kept, idOf(value)), runs);
   if (!having.length) return false;
@@ -91,9 +96,12 @@ function drawParallel(view, runs, parts) {
   const small = { size: 11, color: ink("ink") };
   const labels = dimensions.flatMap((dimension, place) => dimension.ticks.map(([height, text]) => ({ x: place, y: height, text: plainText(text),
     showarrow: false, xanchor: place === dimensions.length - 1 ? "right" : "left", xshift: place === dimensions.length - 1 ? -7 : 7, font: small, bgcolor: ink("raised") + "cc", borderpad: 1 })));
-  const heads = dimensions.map((dimension, place) => ({ x: place, y: 1.12, text: plainText(dimension.title).replace(/ (?=\S+$)/, "<br>"), showarrow: false, font: { size: 12, color: ink("ink") }, yanchor: "bottom",
+  const heads = dimensions.map((dimension, place) => ({ x: place, y: 1.12, text: folded(dimension.title), showarrow: false, font: { size: 12, color: ink("ink") }, yanchor: "bottom",
     xanchor: place === 0 ? "left" : place === dimensions.length - 1 ? "right" : "center" }));
-  return draw(panes(parts.body, 1)[0], traces, { margin: { l: 16, r: 16, t: 46, b: 12 }, annotations: [...labels, ...heads],
+  const [node] = panes(parts.body, 1);
+  parts.body.classList.add("scroll");
+  node.style.minWidth = onPaper ? "" : `${95 * dimensions.length}px`;
+  return draw(node, traces, { margin: { l: 16, r: 16, t: 62, b: 12 }, annotations: [...labels, ...heads],
     shapes: dimensions.map((_, place) => ({ type: "line", x0: place, x1: place, y0: 0, y1: 1, line: { color: ink("soft"), width: 1 }, layer: "below" })),
     xaxis: { visible: false, range: [-0.06, dimensions.length - 0.94] }, yaxis: { visible: false, range: [-0.06, 1.12] } }, 360);
 }
@@ -121,6 +129,6 @@ function drawImportance(view, runs, parts) {
   const trace = { type: "bar", orientation: "h", y: rows, x: told.map((entry) => entry.found.share), width: 0.6,
     marker: { color: told.map((entry) => (entry.name === "seed" ? ink("soft") : ink("accent"))) },
     text: told.map((entry) => `${Math.round(100 * entry.found.share)} % of ${entry.found.n} runs`), textposition: "outside", cliponaxis: false, hoverinfo: "skip" };
-  return draw(panes(parts.body, 1)[0], [trace], { margin: { l: 56, r: 20, t: 6, b: 46 }, xaxis: axis("share of variance explained", { range: [0, 1.35], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" }),
+  return draw(panes(parts.body, 1)[0], [trace], { margin: { l: 56, r: 20, t: 6, b: 46 }, xaxis: axis("share of variance explained", { range: [0, parts.body.clientWidth > 500 ? 1.3 : 1.9], tickvals: [0, 0.5, 1], tickformat: ".0%" }),
     yaxis: axis("", { tickvals: rows, ticktext: told.map((entry) => stem(entry.name)), showgrid: false, ticks: "" }) }, Math.max(140, 70 + 32 * rows.length));
 }
