@@ -44,7 +44,9 @@ def _tell(made: "Dashboard") -> None:
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
     counted = ", ".join(f"{count} {status}" for status, count in made.runs.items())
-    print(f"{sum(made.runs.values())} runs ({counted})\nDashboard: {made.page}", flush=True)
+    total = sum(made.runs.values())
+    runs = "run" if total == 1 else "runs"
+    print(f"{total} {runs} ({counted})\nDashboard: {made.page}", flush=True)
 
 
 def _seconds(text: str) -> float:

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator
 
 from triptych.dashboard import SECTIONS, Words
 from triptych.report.dashboard import build_dashboard
+from triptych.result import write
 
 from ...browser import Visit
 from .conftest import Places
@@ -295,6 +296,34 @@ def test_by_the_keyboard_focus_stays_where_it_was(visit: Visit):
 def test_a_failed_run_says_why_and_no_text_becomes_html(visit: Visit):
     assert "no <b>such</b> thing" in visit.page.inner_text(".runs .failed")
     assert visit.page.locator(".runs .failed b").count() == 0
+    assert re.search(
+        r"last news 2\d{3}-\d\d-\d\d \d\d:\d\d UTC", visit.page.inner_text(".runs .running")
+    )
+
+
+def test_no_text_of_a_run_is_executed(browser: Browser, fake, tmp_path: Path):
+    attack = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+    texts = {"name": attack, "overrides": [f"model.note={attack}"], "id": attack}
+    for seed, panel in enumerate(("moe", "moe", "sparse")):
+        fields = texts | {"tables": {"classes": [attack] * 3, "families": [attack] * 3}}
+        whole = fake(panel, seed, 0.9)
+        fields["tables"] = whole.tables | fields["tables"]
+        write(fake(panel, seed, 0.9, **fields), tmp_path / attack.replace("/", " ") / str(seed))
+    visit = Visit(browser, build_dashboard([tmp_path], tmp_path / "page.html").page)
+    assert visit.page.evaluate("window.hacked") is None
+    assert visit.complaints == []
+    assert visit.page.locator("main img").count() == 0
+    assert "window.hacked = 1" in visit.page.inner_text(".runs")
+    visit.page.close()
+
+
+def test_runs_without_an_identity_can_be_told_apart(browser: Browser, fake, tmp_path: Path):
+    for seed in (0, 1):
+        write(fake("ffn", seed, 0.9), tmp_path / str(seed))  # as runs were before they had one
+    visit = Visit(browser, build_dashboard([tmp_path], tmp_path / "page.html").page)
+    differ = visit.page.locator("#two-runs-side-by-side table:visible").nth(0)
+    assert differ.locator("tbody tr").all_inner_texts() == ["seed\t0\t1"]
+    visit.page.close()
 
 
 def test_nothing_is_wider_than_a_phone_but_what_scrolls(visit: Visit):

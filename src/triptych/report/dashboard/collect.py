@@ -113,7 +113,7 @@ def _run(
     curve = one.drawn.thinned(every, with_last=result.status == "finished")
     error = (result.error or {}).get("message", "")
     return {
-        "id": result.id or one.folder.name,
+        "id": result.id,
         "name": result.name,
         "setting": one.setting,
         "panel": result.panel,
@@ -126,7 +126,6 @@ def _run(
         "changed": _changed(one.folder),
         "error": str(error).strip().splitlines()[0] if str(error).strip() else "",
         "early": str(result.ended_early.get("reason", "")),
-        "epochs": result.epochs,
         "knobs": one.knobs,
         "values": {
             specification.identity(value): number

@@ -1,10 +1,13 @@
 // Two runs side by side.
 function drawComparison(view, runs, parts) {
   if (runs.length < 2) return false;
-  const first = runs.find((run) => run.id === one("a")) ?? runs[0];
-  const second = runs.find((run) => run.id === one("b")) ?? runs.find((run) => run.setting !== first.setting) ?? runs.find((run) => run !== first);
-  const options = runs.map((run) => [run.id, title(run)]);
-  parts.choices.replaceChildren(select("first run", options, first.id, (id) => ask("a", id), "wide"), select("second run", options, second.id, (id) => ask("b", id), "wide"));
+  const asked = (name) => runs.find((run) => run.link === one(name));
+  const first = asked("a") ?? runs[0];
+  const second = asked("b") ?? runs.find((run) => run.setting !== first.setting) ?? runs.find((run) => run !== first);
+  const options = runs.map((run) => [run.link, title(run)]);
+  parts.choices.replaceChildren(
+    select("first run", options, first.link, (link) => ask("a", link), "wide"),
+    select("second run", options, second.link, (link) => ask("b", link), "wide"));
   const told = (value) => (value === undefined || value === null ? "–" : value);
   const pair = (name) => [told(first.knobs[name]), told(second.knobs[name])];
   const names = distinct([...view.settings, ...Object.keys(first.knobs).sort(), ...Object.keys(second.knobs).sort()]);

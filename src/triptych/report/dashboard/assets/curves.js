@@ -69,12 +69,14 @@ function drawCurves(view, runs, parts) {
   const keys = distinct(runs.flatMap((run) => Object.keys(run.curves)));
   const meant = view.metrics.flatMap((metric, place) => keys.flatMap((key) => {
     const found = stars(metric, key);
-    return found && runs.some((run) => run.curves[key]?.some((value) => value !== null)) ? [{ key, place, layer: found[0] ?? "", line: found[1] }] : [];
+    const isLogged = () => runs.some((run) => run.curves[key]?.some((value) => value !== null));
+    return found && isLogged() ? [{ key, place, layer: found[0] ?? "", line: found[1] }] : [];
   }));
   if (!meant.length) return false;
   const x = view.x === "step" ? one("x", "step") : view.x;
   const layers = inOrder(meant.map((each) => each.layer));
-  const picked = layers.includes(one(`layer-${view.slug}`)) ? one(`layer-${view.slug}`) : layers.length > MOST_PANES ? layers[0] : "";
+  const wanted = one(`layer-${view.slug}`);
+  const picked = layers.includes(wanted) ? wanted : layers.length > MOST_PANES ? layers[0] : "";
   const shown = picked ? [picked] : layers;
   const choices = [];
   let drawn = runs;
@@ -86,7 +88,11 @@ function drawCurves(view, runs, parts) {
     choices.push(choice);
   }
   const settings = [...groupBy(drawn, (run) => run.setting)];
-  if (layers.length > 1) choices.push(select("layer", [["", layers.length > MOST_PANES ? "layer …" : "all layers"], ...layers.map((layer) => [layer, layer])].slice(layers.length > MOST_PANES ? 1 : 0), picked, (layer) => ask(`layer-${view.slug}`, layer)));
+  if (layers.length > 1) {
+    const all = layers.length > MOST_PANES ? [] : [["", "all layers"]];
+    const options = [...all, ...layers.map((layer) => [layer, layer])];
+    choices.push(select("layer", options, picked, (layer) => ask(`layer-${view.slug}`, layer)));
+  }
   parts.choices.replaceChildren(...choices);
   const names = ofExperts ? "One run: experts of different seeds have nothing but their number in common." : view.metrics.length > 1 ? view.metrics.map((metric, place) => `${OF_METRIC[place][1]}: ${metric}`).join(", ") : "";
   parts.remark.textContent = names;
@@ -101,7 +107,8 @@ function drawCurves(view, runs, parts) {
       return having.length ? linesOf(having, each.key, x, look, name) : [];
     })).sort(bandsFirst);
     if (ofExperts) for (const trace of traces.filter((able) => !("fill" in able))) {
-      Object.assign(trace, { mode: "lines+text", text: trace.x.map((_, at) => (at === trace.x.length - 1 ? trace.name.replace("expert ", " ") : "")), textposition: "middle right", cliponaxis: false });
+      const number = (at) => (at === trace.x.length - 1 ? trace.name.replace("expert ", " ") : "");
+      Object.assign(trace, { mode: "lines+text", text: trace.x.map((_, at) => number(at)), textposition: "middle right", cliponaxis: false });
     }
     const least = Math.min(...traces.flatMap((trace) => trace.y));
     return draw(nodes[place], traces, { xaxis: axis(AXES[x], { rangemode: "tozero" }), yaxis: axis("", least >= 0 ? { rangemode: "nonnegative" } : {}), title: plainText(layer) }, shown.length > 1 ? 250 : 300);

@@ -68,12 +68,16 @@ function drawControls() {
   const all = (name) => [["", "all"], ...have(name).sort(byValue).map((text) => [text, text])];
   groupChoice.replaceChildren(select("folder", all("group"), one("group"), (value) => ask("group", value)));
   bar.querySelector("#seed")?.replaceChildren(select("seed", all("seed"), one("seed"), (value) => ask("seed", value)));
-  xChoice.replaceChildren(select("curves against", [["step", "optimizer steps"], ["flops", "FLOPs of training"], ["seconds", "seconds of training"]], one("x", "step"), (value) => ask("x", value === "step" ? "" : value)));
-  lineChoice.replaceChildren(select("lines", [["band", "mean ± standard deviation"], ["mean", "mean over seeds"], ["runs", "single runs"]], one("lines", "band"), (value) => ask("lines", value === "band" ? "" : value)));
+  const against = [["step", "optimizer steps"], ["flops", "FLOPs of training"], ["seconds", "seconds of training"]];
+  xChoice.replaceChildren(select("curves against", against, one("x", "step"), (value) => ask("x", value === "step" ? "" : value)));
+  const ways = [["band", "mean ± standard deviation"], ["mean", "mean over seeds"], ["runs", "single runs"]];
+  lineChoice.replaceChildren(select("lines", ways, one("lines", "band"), (value) => ask("lines", value === "band" ? "" : value)));
   const able = groupBy(RUNS.filter((run) => matches(run, "off")), (run) => run.setting);
   const off = many("off");
-  legend.replaceChildren(...[...able].map(([label, group]) => el("li", {}, el("button", { type: "button", "aria-pressed": String(!off.includes(label)), title: "show or hide",
-    onclick: () => ask("off", off.includes(label) ? off.filter((each) => each !== label) : [...off, label]) }, keyOf(label), el("span", {}, label), el("span", { class: "soft" }, ` ${group.length}`)))));
+  const turn = (label) => ask("off", off.includes(label) ? off.filter((each) => each !== label) : [...off, label]);
+  legend.replaceChildren(...[...able].map(([label, group]) => el("li", {},
+    el("button", { type: "button", "aria-pressed": String(!off.includes(label)), title: "show or hide", onclick: () => turn(label) },
+      keyOf(label), el("span", {}, label), el("span", { class: "soft" }, ` ${group.length}`)))));
   const counted = [...groupBy(runs, (run) => run.status)].map(([status, group]) => `${group.length} ${status}`).join(", ");
   count.textContent = `${runs.length} of ${RUNS.length} runs shown${counted ? ": " + counted : ""}`;
   reset.disabled = !location.hash.slice(1);

@@ -48,11 +48,12 @@ function keepingFocus(container, work) {
   return done;
 }
 
-// One run of those that can be chosen; views of a section share the choice.
+// One run of those that can be chosen; views of a section share the choice. Runs go by their links:
+// old ones have no identity, and copied ones have the same.
 function runChoice(name, runs) {
-  const picked = runs.find((run) => run.id === one(name)) ?? runs[0];
-  const options = runs.map((run) => [run.id, title(run)]);
-  return [picked, select("run", options, picked.id, (id) => ask(name, id), "wide")];
+  const picked = runs.find((run) => run.link === one(name)) ?? runs[0];
+  const options = runs.map((run) => [run.link, title(run)]);
+  return [picked, select("run", options, picked.link, (link) => ask(name, link), "wide")];
 }
 
 function table(head, rows, look = "") {

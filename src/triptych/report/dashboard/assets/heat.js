@@ -4,8 +4,8 @@ function drawHeat(view, runs, parts) {
   if (!having.length) return false;
   const [run, choice] = runChoice(view.choice, having);
   const count = run.heat.length;
-  const asked = one("evaluation") === "" ? count - 1 : Number(one("evaluation"));
-  const place = Math.min(count - 1, Math.max(0, Math.round(asked) || 0));
+  const wanted = one("evaluation") === "" ? count - 1 : Number(one("evaluation"));
+  const place = Math.min(count - 1, Math.max(0, Math.round(wanted) || 0));
   const now = run.heat[place];
   const when = (now.split === "test" ? "test split, best checkpoint" : `validation split, step ${now.step}`) + ` (${place + 1} of ${count})`;
   // The slider that is being moved stays: a new one would drop the hand that holds it.
@@ -17,7 +17,7 @@ function drawHeat(view, runs, parts) {
   slider.max = count - 1;
   slider.value = place;
   slider.setAttribute("aria-valuetext", when);
-  if (parts.choices.firstChild.value !== run.id || parts.choices.firstChild.length !== having.length) parts.choices.replaceChild(choice, parts.choices.firstChild);
+  parts.choices.replaceChild(choice, parts.choices.firstChild);
   parts.choices.lastChild.textContent = when;
   parts.remark.textContent = "Share of a family's routes that went to each expert: a row sums to 100 %. Shades are the same for all evaluations of a run.";
   const families = run.tables.families ?? [];

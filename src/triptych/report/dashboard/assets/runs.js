@@ -50,8 +50,13 @@ function download(runs) {
 
 function cellOf(run, column) {
   const value = column.of(run);
-  if (column.name === "status") return el("td", { class: `status ${run.status}`, title: run.error || run.early || undefined },
-    el("span", { "aria-hidden": "true" }, MARKS[run.status]), ` ${run.status}`, run.error ? el("div", { class: "error" }, run.error) : "");
+  if (column.name === "status") {
+    // A run that was killed says that it is running: when it last said anything tells.
+    const news = run.status === "running" ? `last news ${moment(run.changed)} UTC` : "";
+    const why = run.error || run.early || news;
+    return el("td", { class: `status ${run.status}` }, el("span", { "aria-hidden": "true" }, MARKS[run.status]), ` ${run.status}`,
+      why ? el("div", { class: "error" }, why) : "");
+  }
   if (column.name === "name") return el("th", { scope: "row" }, el("a", { href: run.link }, run.name));
   if (column.name === "setting") return el("td", { class: "text" }, keyOf(run.setting), run.setting);
   if (column.name === "started") return el("td", { class: "text" }, moment(String(value ?? "")));
@@ -76,7 +81,7 @@ function drawRuns(view, runs, parts) {
   const scrolled = parts.body.firstChild?.scrollLeft ?? 0;
   parts.body.replaceChildren(el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "all runs" },
     el("table", { class: "sortable runs" }, el("thead", {}, el("tr", {}, made.map(heading))),
-      el("tbody", {}, listed.map((run) => el("tr", { "data-run": run.id }, made.map((column) => cellOf(run, column))))))));
+      el("tbody", {}, listed.map((run) => el("tr", {}, made.map((column) => cellOf(run, column))))))));
   parts.body.firstChild.scrollLeft = scrolled;
   return true;
 }
