@@ -36,14 +36,30 @@ def whole_page(title: str, body: str, panes: int) -> str:
         body: HTML.
         panes: how many plots are in it.
     """
+    inner = f"<main>{body}</main>\n"
+    return document(title, inner, (get_plotlyjs(), _asset("page.js")), plots=panes)
+
+
+def document(
+    title: str, body: str, scripts: Iterable[str], extra_style: str = "", plots: int = 0
+) -> str:
+    """The frame of every page, which lets nothing be fetched.
+
+    Args:
+        title: plain text.
+        body: HTML.
+        scripts: JavaScript, run in this order after the body was read.
+        extra_style: CSS after that of all pages.
+        plots: how many plots the page says that it has.
+    """
+    ran = "\n".join(f"<script>{script}</script>" for script in scripts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{_asset('page.css')}</style></head>"
-        f'<body data-plots="{panes}"><main>{body}</main>\n'
-        f"<script>{get_plotlyjs()}</script>\n<script>{_asset('page.js')}</script></body></html>\n"
+        f"<title>{escape(title)}</title><style>{_asset('page.css')}{extra_style}</style></head>"
+        f'<body data-plots="{plots}">{body}{ran}</body></html>\n'
     )
 
 
