@@ -50,7 +50,10 @@ def _tell(made: "Dashboard") -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 1 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"must be 1 or more seconds, got {text}")
     return seconds

@@ -56,7 +56,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(logs: Path, tmp_path: Path):
         ((tmp_path / "none", "--watch"), f"error: no such folder: {tmp_path / 'none'}"),
         ((logs, "--out", logs), "error: "),
         ((logs, "--watch", "0"), "dashboard.py: error: argument --watch: must be 1 or more"),
-        ((logs, "--watch", "often"), "dashboard.py: error: argument --watch: "),
+        ((logs, "--watch", "often"), "dashboard.py: error: argument --watch: must be 1 or more"),
     ):
         done = dashboard(*arguments)
         assert done.returncode == 2, arguments
