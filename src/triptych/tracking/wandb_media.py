@@ -7,8 +7,6 @@ from typing import Any
 from triptych.tracking.flat import flattened
 from triptych.tracking.heatmap import heatmap
 
-HEATMAPS = "heatmaps/routing"
-
 
 def table_key(name: str) -> str:
     """Under which a table is logged.
@@ -17,6 +15,15 @@ def table_key(name: str) -> str:
     'tables/routing'
     """
     return f"tables/{name}"
+
+
+def heatmaps_key(name: str) -> str:
+    """Under which the heatmaps of a table are logged, those of all layers.
+
+    >>> heatmaps_key("routing")
+    'heatmaps/routing'
+    """
+    return f"heatmaps/{name}"
 
 
 def media_of(tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def media_of(tables: Mapping[str, Any]) -> dict[str, Any]:
         for name, flat in flattened(tables).items()
     }
     if layers := tables.get("routing"):
-        found[HEATMAPS] = [
+        found[heatmaps_key("routing")] = [
             wandb.Image(
                 picture(BytesIO(heatmap(tables["families"], layer))), caption=layer["layer"]
             )
