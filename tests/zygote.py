@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def become(
     os.environ.update(request["environment"])
     os.chdir(request["place"])
     sys.modules["numpy"].random.seed()  # else all commands would draw the same
+    # Made by the import of wandb and removed by the first command that ends.
+    sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP.name = tempfile.mkdtemp()
     script, *arguments = request["typed"]
     sys.argv = [script, *arguments]
     sys.orig_argv = [sys.executable, script, *arguments]

@@ -10,7 +10,7 @@ import yaml
 from triptych.result import find
 
 from .commands import ROOT, Commands
-from .wandb_server import RUN, SWEEP, Server, listening
+from .wandb_server import RUN, SWEEP, Server, Sweep, account, listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.wandb_protocol]
 
@@ -23,11 +23,10 @@ def test_an_agent_runs_a_job_which_counts_in_its_sweep(tmp_path: Path) -> None:
     assert sweep["parameters"].keys() == JOB.keys()
     sweep["command"].insert(-1, "debug=fast")
     tools = Path(sys.executable).parent
-    server = Server(sweep, str(ROOT / sweep["program"]), JOB)
+    server = Server(Sweep(sweep, str(ROOT / sweep["program"]), JOB))
     with listening(server) as address:
-        account = {"WANDB_BASE_URL": address, "WANDB_API_KEY": 40 * "0"}
-        path = {"PATH": f"{tools}:{os.environ['PATH']}", "WANDB_ERROR_REPORTING": "false"}
-        commands = Commands(tmp_path, account | path)
+        path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+        commands = Commands(tmp_path, account(address) | path)
         agent = commands.script(str(tools / "wandb"), "agent", "--count=1", f"me/triptych/{SWEEP}")
     assert agent.code == 0, agent.err
     ((_, run),) = find(tmp_path)

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -7,12 +8,16 @@ from typing import Any
 import pytest
 from lightning.fabric.loggers.logger import _DummyExperiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from triptych.errors import InvalidSetting
+from triptych.evaluations import Evaluation
 from triptych.tracking import WandbLogger, close_run
+from triptych.tracking.flat import flattened
 from triptych.tracking.wandb import agent_run, choose_mode
 
 from . import tiny
+from .test_flat import TABLES
 from .wandb_log import closed_runs
 
 SUMMARY = {"val/acc": "max,last", "val/loss": "min,last"}
@@ -111,6 +116,28 @@ def test_a_run_is_complete(no_account: Path) -> None:
 
 
 @pytest.mark.wandb_protocol
+def test_the_tables_of_a_test_become_tables_and_a_heatmap_for_each_layer(no_account: Path) -> None:
+    adapter = logger("moe-s0")
+    for split, step in (("val", 3), ("test", 7)):
+        adapter.log_tables(Evaluation(split, step, TABLES))
+    close_run(0)
+    (run,) = closed_runs(Path("logs"))
+    (row,) = [row for row in run.history if "tables/routing" in row]  # nothing for the validation
+    assert row["trainer/global_step"] == 7
+    (files,) = Path("logs/wandb").glob("offline-run-*/files")
+    found = {key: node for key, node in row.items() if key.startswith("tables/")}
+    read = {key: json.loads((files / node["path"]).read_text()) for key, node in found.items()}
+    for name, flat in flattened(TABLES).items():
+        assert read[f"tables/{name}"]["columns"] == list(flat.columns)
+        assert read[f"tables/{name}"]["data"] == [list(row) for row in flat.rows]
+    assert len(read) == 5
+    heatmaps = row["heatmaps/routing"]
+    assert heatmaps["captions"] == ["block_0"]
+    for file in heatmaps["filenames"]:
+        assert (files / file).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.wandb_protocol
 def test_two_runs_in_one_process_stay_two_and_a_failure_is_recorded_as_one(
     no_account: Path,
 ) -> None:
@@ -196,6 +223,8 @@ def test_another_rank_opens_no_run(no_account: Path, monkeypatch: pytest.MonkeyP
     adapter = logger("moe-s0")
     adapter.log_hyperparams(CONFIG)
     adapter.log_metrics({"val/acc": 1.0}, 0)
+    adapter.log_tables(Evaluation("test", 0, TABLES))
+    adapter.finalize("success")
     assert isinstance(adapter.experiment, _DummyExperiment)
     assert not Path("logs").exists()
 
@@ -239,3 +268,18 @@ def test_two_ranks_make_one_run_and_one_table(no_account: Path) -> None:
     assert run.curve("val/acc") == [(1, 1.0), (3, 0.75)]  # each rank has half of the batches
     lines = Path("run/metrics.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["step", "1", "3"]
+
+
+@pytest.mark.wandb_protocol
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_best_checkpoint_is_kept_once_where_that_is_asked_for(
+    no_account: Path, kept: bool
+) -> None:
+    adapter = logger("moe-s0", checkpoints=kept)
+    best = ModelCheckpoint("checkpoints", filename="best", monitor="val/acc", mode="max")
+    runner = tiny.fit([adapter], enable_checkpointing=True, callbacks=[best])
+    runner.test(runner.lightning_module, tiny.rows(4), verbose=False)
+    close_run(0)
+    (run,) = closed_runs(Path("logs"))
+    assert run.artifacts == ([(f"best-{run.id}", "model", ["best", "latest"])] if kept else [])
+    assert run.curve("test/acc")

@@ -34,6 +34,7 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     step_metrics: dict[str, str] = field(default_factory=dict)
+    artifacts: list[tuple[str, str, list[str]]] = field(default_factory=list)
     exit_code: int | None = None
 
     def curve(self, metric: str) -> list[tuple[int, float]]:
@@ -85,6 +86,9 @@ def _add(run: Run, record: Record) -> None:
         case "metric":
             said = record.metric
             run.step_metrics[said.name or said.glob_name] = said.step_metric
+        case "artifact":
+            said = record.artifact
+            run.artifacts.append((said.name, said.type, sorted(said.aliases)))
         case "exit":
             run.exit_code = record.exit.exit_code
 

@@ -17,6 +17,7 @@ from triptych.dashboard.views import (
     View,
     Words,
     is_named,
+    pattern,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "View",
     "Words",
     "is_named",
+    "pattern",
 ]

@@ -21,8 +21,16 @@ def is_named(metric: str, key: str) -> bool:
     >>> is_named("val/acc", "val/acc/family/steps"), is_named("val/*", "val/moe/block_0")
     (False, False)
     """
-    pattern = "[^/]+".join(map(re.escape, metric.split("*")))
-    return re.fullmatch(pattern, key) is not None
+    return re.fullmatch(pattern(metric), key) is not None
+
+
+def pattern(metric: str) -> str:
+    """A view's metric as a regular expression for the whole of a key.
+
+    >>> pattern("val/moe/*/load/*")
+    'val/moe/[^/]+/load/[^/]+'
+    """
+    return "[^/]+".join(map(re.escape, metric.split("*")))
 
 
 @final

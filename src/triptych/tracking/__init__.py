@@ -2,12 +2,14 @@
 
 from triptych.tracking.csv import CsvLogger
 from triptych.tracking.hyperparameters import config_for_loggers
+from triptych.tracking.publish import Place, dry_run, publish
 from triptych.tracking.tables import TablesLogger, TakesTables
 from triptych.tracking.tensorboard import TensorBoardLogger
 from triptych.tracking.wandb import WandbLogger, agent_run, close_run
 
 __all__ = [
     "CsvLogger",
+    "Place",
     "TablesLogger",
     "TakesTables",
     "TensorBoardLogger",
@@ -15,4 +17,6 @@ __all__ = [
     "agent_run",
     "close_run",
     "config_for_loggers",
+    "dry_run",
+    "publish",
 ]

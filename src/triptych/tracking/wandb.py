@@ -15,7 +15,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 
 from triptych.errors import InvalidSetting
+from triptych.evaluations import Evaluation
 from triptych.folders import require_writable
+from triptych.tracking.tables import TakesTables
+from triptych.tracking.wandb_media import media_of
 
 MODES = ("auto", "online", "offline", "disabled")
 SUMMARIES = {"first", "last", "max", "mean", "min", "none"}
@@ -62,7 +65,7 @@ def close_run(exit_code: int) -> None:
 
 
 @final
-class WandbLogger(LightningWandbLogger):
+class WandbLogger(LightningWandbLogger, TakesTables):
     """Lightning's logger with a mode that suits the machine. A run opens on rank 0 only.
 
     Args:
@@ -76,6 +79,8 @@ class WandbLogger(LightningWandbLogger):
         tags: words to filter by.
         id: identity of a run to go on with; None for a new one.
         summary: exact metric name -> what to keep of its values, as in `{"val/acc": "max,last"}`.
+        checkpoints: whether the best checkpoint is kept as an artifact; offline it waits in wandb's
+            own folder (`WANDB_DATA_DIR`) until the run is uploaded.
         init_timeout_s: seconds to wait for the server before going offline.
         finish_timeout_s: seconds to wait for uploads at the end; what is left stays on disk.
 
@@ -95,6 +100,7 @@ class WandbLogger(LightningWandbLogger):
         tags: Sequence[str] = (),
         id: str | None = None,
         summary: Mapping[str, str] | None = None,
+        checkpoints: bool = False,
         init_timeout_s: float = 15.0,
         finish_timeout_s: float = 60.0,
     ) -> None:
@@ -116,6 +122,8 @@ class WandbLogger(LightningWandbLogger):
         self._timeouts = {"init_timeout": init_timeout_s, "finish_timeout": finish_timeout_s}
         self._mode = mode
         self._summary = dict(summary or {})
+        self._checkpoints = checkpoints
+        self._best: str | None = None
         _check_summary(self._summary)
         stated, _ = choose_mode(mode, os.environ, lambda: False)
         if stated != "disabled":
@@ -136,6 +144,24 @@ class WandbLogger(LightningWandbLogger):
         best = checkpoint_callback.best_model_score
         if checkpoint_callback.monitor is not None and best is not None:
             self.experiment.summary[f"best/{checkpoint_callback.monitor}"] = float(best)
+            self._best = checkpoint_callback.best_model_path
+
+    @rank_zero_only
+    def log_tables(self, evaluation: Evaluation) -> None:
+        """Takes the tables of the test. Those of validations would cost much and say little more
+        than the loads, which are logged as numbers."""
+        if evaluation.split == "test":
+            self.experiment.log(media_of(evaluation.tables) | {STEP: evaluation.step})
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Keeps the best checkpoint, once: Lightning calls this after the training and after the
+        test."""
+        super().finalize(status)
+        if status == "success" and self._checkpoints and self._best is not None:
+            run = self.experiment
+            run.log_artifact(self._best, name=f"best-{run.id}", type="model", aliases=["best"])
+            self._best = None
 
     def _open(self) -> Any:
         import wandb
