@@ -59,6 +59,10 @@ def test_the_server_has_the_whole_run(run: Outcome, server: Server) -> None:
         for key, value in row.items()
     }
     assert {place: sent[place] for place in curves(run)} == curves(run)
+    # What a chart of the one against the other needs:
+    together = {"val/acc", "train/loss", "compute/train_flops", "time/train_s"}
+    epochs = [row for row in server.history(name) if "val/acc" in row]
+    assert [together <= row.keys() for row in epochs] == [True, True]
     assert server.config(name)["model"]["top_k"] == run.result.config["model"]["top_k"]
     summary = server.summary(name)
     assert summary["test/acc"] == run.result.metrics["test"]["test/acc"]

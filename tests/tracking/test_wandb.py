@@ -179,6 +179,7 @@ def test_without_a_key_auto_goes_offline_with_one_line_that_tells_how_to_upload(
     before = dict(os.environ)
     adapter = logger("moe-s0", mode="auto")
     adapter.log_metrics({"val/acc": 1.0}, 0)
+    adapter.finalize("success")
     close_run(0)
     lines = [line for line in capfd.readouterr().err.splitlines() if line]
     (folder,) = Path("logs/wandb").glob("offline-run-*")
@@ -197,6 +198,7 @@ def test_a_server_out_of_reach_turns_the_run_offline(
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     adapter = logger("moe-s0", mode="auto", init_timeout_s=1.0)
     adapter.log_metrics({"val/acc": 1.0}, 0)
+    adapter.finalize("success")
     close_run(0)
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "wandb sync" in line]
     assert line.startswith("wandb: offline (Failed to get")
@@ -213,6 +215,7 @@ def test_disabled_leaves_no_trace(no_account: Path, capfd: pytest.CaptureFixture
     adapter = logger("moe-s0", mode="disabled")
     adapter.log_hyperparams(CONFIG)
     adapter.log_metrics({"val/acc": 1.0}, 0)
+    adapter.finalize("success")
     close_run(0)
     assert list(Path().iterdir()) == [no_account.relative_to(Path.cwd())]
     assert capfd.readouterr().err == ""

@@ -13,6 +13,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
+from torch import Tensor
 
 from triptych.errors import InvalidSetting
 from triptych.evaluations import Evaluation
@@ -124,6 +125,8 @@ class WandbLogger(LightningWandbLogger, TakesTables):
         self._summary = dict(summary or {})
         self._checkpoints = checkpoints
         self._best: str | None = None
+        self._row: dict[str, Any] = {}
+        self._row_step: int | None = None
         _check_summary(self._summary)
         stated, _ = choose_mode(mode, os.environ, lambda: False)
         if stated != "disabled":
@@ -137,10 +140,27 @@ class WandbLogger(LightningWandbLogger, TakesTables):
             self._experiment = self._open()
         return self._experiment
 
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+        """Adds to the row of the step, which is sent as a whole when the next step begins, a
+        checkpoint is written or the run ends: a chart of accuracy against FLOPs finds only rows
+        that have both."""
+        _ = self.experiment  # whoever cannot open a run hears of it now
+        if step != self._row_step:
+            self._send_row()
+        self._row_step = step
+        self._row |= metrics
+
+    def _send_row(self) -> None:
+        row, self._row = self._row, {}
+        if row:
+            super().log_metrics(row, self._row_step)
+
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
         """Puts the best score so far into the run's summary, as in `best/val/acc`: a plain number,
         as sweeps of W&B need it."""
         super().after_save_checkpoint(checkpoint_callback)
+        self._send_row()
         best = checkpoint_callback.best_model_score
         if checkpoint_callback.monitor is not None and best is not None:
             self.experiment.summary[f"best/{checkpoint_callback.monitor}"] = float(best)
@@ -151,12 +171,14 @@ class WandbLogger(LightningWandbLogger, TakesTables):
         """Takes the tables of the test. Those of validations would cost much and say little more
         than the loads, which are logged as numbers."""
         if evaluation.split == "test":
+            self._send_row()
             self.experiment.log(media_of(evaluation.tables) | {STEP: evaluation.step})
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Keeps the best checkpoint, once: Lightning calls this after the training and after the
         test."""
+        self._send_row()
         super().finalize(status)
         if status == "success" and self._checkpoints and self._best is not None:
             run = self.experiment
