@@ -5,7 +5,7 @@ READY := .venv/.ready
 SIZE ?= small
 # Trainings of the frontier are too long for the small size; the last ones have the most runs.
 STUDIES ?= diversity samples balance label_noise support source_sparsity patches $(if $(filter small,$(SIZE)),,frontier) \
-  $(if $(filter full,$(SIZE)),controls experts sparsity masks attributes map_samples map_routes)
+  $(if $(filter full,$(SIZE)),controls experts sparsity masks attributes map_samples map_routes latency)
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -57,6 +57,7 @@ study: $(READY)  ## the studies of conf/experiment/study, one page in reports/st
 	  OMP_NUM_THREADS=1 $(BIN)/python train.py experiment=study/$$name size=$(SIZE) \
 	    hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.sweep.dir=logs/studies/$(SIZE)/$$name \
 	    sweep.report=reports/studies/$(SIZE)/$$name || exit 1; done
+	$(if $(filter latency,$(STUDIES)),OMP_NUM_THREADS=1 $(BIN)/python scripts/latency.py logs/studies/$(SIZE)/latency)
 	$(BIN)/python scripts/studies.py $(STUDIES:%=logs/studies/$(SIZE)/%) --out reports/studies/$(SIZE)
 
 # The same command goes on where it was stopped. QUICK=1 shows in a minute or two that it works.

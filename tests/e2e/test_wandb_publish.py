@@ -6,8 +6,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from triptych.dashboard import SECTIONS
+from triptych.tracking.workspace import specification, workspace
 
 from .commands import ROOT, Commands, Outcome
 from .wandb_server import DEAD, Server, account, listening
@@ -60,6 +64,13 @@ def rows(run: Outcome) -> dict[tuple[int, str], float]:
     }
 
 
+def without_identities(node: Any) -> Any:
+    """Of a workspace, without what is drawn anew each time."""
+    if isinstance(node, dict):
+        return {k: without_identities(v) for k, v in node.items() if k not in ("__id__", "ref")}
+    return [without_identities(inner) for inner in node] if isinstance(node, list) else node
+
+
 def test_what_is_sent_equals_the_local_table_and_is_sent_once(
     runs: list[Outcome], place: Commands, server: Server
 ) -> None:
@@ -76,6 +87,9 @@ def test_what_is_sent_equals_the_local_table_and_is_sent_once(
         assert {key: sent[key] for key in rows(run)} == rows(run)
     before = {run.result.id: len(server.history(run.result.id)) for run in runs}
     kept = {identity: view["id"] for identity, view in server.views.items()}
+    (saved,) = (view for view in server.views.values() if view["type"] == "project-view")
+    expected = specification(workspace(SECTIONS, "me", "triptych"))
+    assert without_identities(json.loads(saved["spec"])) == without_identities(expected)
     urls = [line for line in first.out.splitlines() if line.startswith(("workspace: ", "report: "))]
     assert len(urls) == 2
 
