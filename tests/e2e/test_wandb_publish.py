@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,14 @@ def rows(run: Outcome) -> dict[tuple[int, str], float]:
     }
 
 
+def undrawn(node: Any) -> Any:
+    """A specification without identities, which are drawn anew each time."""
+    if isinstance(node, dict):
+        drawn = ("__id__", "ref", "id", "openViz")
+        return {key: undrawn(value) for key, value in node.items() if key not in drawn}
+    return [undrawn(one) for one in node] if isinstance(node, list) else node
+
+
 def test_what_is_sent_equals_the_local_table_and_is_sent_once(
     runs: list[Outcome], place: Commands, server: Server
 ) -> None:
@@ -85,6 +94,15 @@ def test_what_is_sent_equals_the_local_table_and_is_sent_once(
     assert {run.result.id: len(server.history(run.result.id)) for run in runs} == before
     assert {identity: view["id"] for identity, view in server.views.items()} == kept
     assert [line for line in again.out.splitlines() if line in urls] == urls
+
+    dry = publish(place, NOBODY, "--dry-run", "--entity", "me")
+    (saved,) = [view for view in server.views.values() if view["type"] == "project-view"]
+    assert undrawn(json.loads(dry.out)) == undrawn(json.loads(saved["spec"]))
+
+    server.views.clear()  # somebody deletes them
+    anew = publish(place, account(server.address))
+    assert anew.code == 0, anew.err
+    assert {view["type"] for view in server.views.values()} == {"project-view", "runs/draft"}
 
 
 def test_a_run_that_was_cut_off_hides_no_other_and_is_no_success(
@@ -130,6 +148,15 @@ def test_without_a_login_one_line_says_how_to_get_one(place: Commands) -> None:
         2,
         ["error: not logged in to W&B: run `wandb login`, or set WANDB_API_KEY"],
     )
+
+
+def test_a_mode_of_trainings_is_not_taken_for_a_missing_login(
+    place: Commands, server: Server
+) -> None:
+    done = publish(place, account(server.address) | {"WANDB_MODE": "offline"})
+    assert done.code == 2
+    assert done.errors == ["error: WANDB_MODE=offline is for trainings: unset it to publish"]
+    assert server.runs == {}
 
 
 def test_a_folder_that_is_missing_is_one_line(place: Commands) -> None:
