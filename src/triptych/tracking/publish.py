@@ -127,6 +127,8 @@ def _account() -> str:
     """
     import wandb
 
+    if mode := os.environ.get("WANDB_MODE"):  # wandb would say that nobody is logged in
+        raise InvalidSetting(f"WANDB_MODE={mode} is for trainings: unset it to publish")
     if not wandb.login(prompt=False, verify=False):
         raise InvalidSetting("not logged in to W&B: run `wandb login`, or set WANDB_API_KEY")
     try:

@@ -16,8 +16,6 @@ from typing import final
 
 MARK = ".synced"
 CUT_OFF = "incomplete record"  # wandb's words
-OWN = ("WANDB_MODE", "WANDB_DIR", "WANDB_RUN_ID", "WANDB_SWEEP_ID")
-"""Variables that are for trainings."""
 
 
 @final
@@ -53,11 +51,10 @@ def send(log: Path, options: Sequence[str]) -> Sent:
     Args:
         options: of `wandb sync`.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in OWN}
     with tempfile.TemporaryDirectory() as place:
         done = subprocess.run(
             [sys.executable, "-m", "wandb", "sync", *options, str(log.absolute())],
-            env=environment | {"WANDB_DIR": place},
+            env=os.environ | {"WANDB_DIR": place},
             capture_output=True,
             text=True,
         )

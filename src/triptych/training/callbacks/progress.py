@@ -40,20 +40,23 @@ class Progress(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Moves it on."""
         epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
+        metrics = trainer.callback_metrics  # on all ranks: what others log may be reduced only now
         if self._view is not None:
             self._view.move(epoch)
         elif trainer.is_global_zero and epoch % max(epochs // 4, 1) == 0:
-            self._say(f"epoch {epoch} of {epochs}, {_accuracy(trainer.callback_metrics)}")
+            self._say(f"epoch {epoch} of {epochs}, {_accuracy(metrics)}")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Shows the numbers of the epoch before: only now the module has logged all of them."""
+        metrics = trainer.callback_metrics
         if self._view is not None:
-            self._view.show(_plain(trainer.callback_metrics))
+            self._view.show(_plain(metrics))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Closes it; what was shown last stays."""
+        metrics = trainer.callback_metrics
         if self._view is not None:
-            self._view.show(_plain(trainer.callback_metrics))
+            self._view.show(_plain(metrics))
         self._close()
 
     def on_exception(
