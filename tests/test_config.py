@@ -29,7 +29,7 @@ def test_the_roots_of_the_schema_are_those_of_the_configuration() -> None:
 def test_the_defaults_are_those_that_are_documented() -> None:
     config = composed()
     assert (config["seed"], config["model"]["name"], config["ckpt_path"]) == (0, "ffn", None)
-    assert set(config["logger"]) == {"csv", "wandb"}
+    assert set(config["logger"]) == {"csv", "tables", "wandb"}
     assert config["data"]["_target_"] == "triptych.data.MultimodalData"
     assert config["model"]["backbone"]["build"]["_target_"] == "triptych.models.Residual"
 
