@@ -78,6 +78,7 @@ def test_an_unknown_mode_names_its_source(
     [
         ({"summary": {"val/*": "max"}}, r"val/\* must be an exact metric name"),
         ({"summary": {"val/acc": "best"}}, "val/acc=best is not a list of first, last, max"),
+        ({"checkpoints": "perhaps"}, "checkpoints=perhaps must be true or false"),
         ({"mode": "of"}, "logger.wandb.mode=of is unknown"),
     ],
 )

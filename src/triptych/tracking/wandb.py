@@ -86,7 +86,7 @@ class WandbLogger(LightningWandbLogger, TakesTables):
         finish_timeout_s: seconds to wait for uploads at the end; what is left stays on disk.
 
     Raises:
-        InvalidSetting: if the mode, a summary or the folder cannot be used.
+        InvalidSetting: if the mode, a summary, `checkpoints` or the folder cannot be used.
     """
 
     def __init__(
@@ -128,6 +128,8 @@ class WandbLogger(LightningWandbLogger, TakesTables):
         self._row: dict[str, Any] = {}
         self._row_step: int | None = None
         _check_summary(self._summary)
+        if not isinstance(checkpoints, bool):
+            raise InvalidSetting(f"logger.wandb.checkpoints={checkpoints} must be true or false")
         stated, _ = choose_mode(mode, os.environ, lambda: False)
         if stated != "disabled":
             _check_folder(place)
