@@ -7,15 +7,10 @@ the loggers differ. Times are CPU seconds of this process, see `bench_training.p
 closing W&B's run is outside of them.
 """
 
-import os
 from dataclasses import replace
 
-import torch
 from bench_format import Row, arguments, median_interval, publish, ratios
-from bench_training import Case, ours
-
-from triptych.config import register
-from triptych.run.train import quieten
+from bench_training import Case, ours, prepare
 
 MOST = 1.05
 PANELS = ("ffn", "sparse", "moe")
@@ -33,11 +28,7 @@ def measure(panel: str, quick: bool) -> Row:
 def main() -> None:
     """Measures, prints and, if asked, writes."""
     options = arguments(__doc__)
-    os.environ["WANDB_MODE"] = "offline"
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    register()
-    quieten()
+    prepare()
     publish("logging", [measure(panel, options.quick) for panel in PANELS], options.out)
 
 

@@ -212,14 +212,19 @@ def measure(case: Case) -> Row:
     )
 
 
-def main() -> None:
-    """Measures, prints and, if asked, writes."""
-    options = arguments(__doc__)
+def prepare() -> None:
+    """One thread, no account, and the settings that `train.py` makes."""
     os.environ["WANDB_MODE"] = "offline"
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     register()
     quieten()
+
+
+def main() -> None:
+    """Measures, prints and, if asked, writes."""
+    options = arguments(__doc__)
+    prepare()
     publish("training", [measure(case) for case in cases(options.quick)], options.out)
 
 

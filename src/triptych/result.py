@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -107,13 +107,22 @@ def replace_whole(target: Path, content: bytes | memoryview) -> Path:
 
 def finite(node: Any) -> Any:
     """Plain content as JSON can have it: what is no finite number is None."""
+    return with_floats(node, lambda number: number if math.isfinite(number) else None)
+
+
+def with_floats(node: Any, change: Callable[[float], Any]) -> Any:
+    """Plain content with its floating-point numbers changed.
+
+    >>> with_floats({"a": [1, 2.5], "b": None}, round)
+    {'a': [1, 2], 'b': None}
+    """
     match node:
-        case float() if not math.isfinite(node):
-            return None
+        case float():
+            return change(node)
         case dict():
-            return {key: finite(value) for key, value in node.items()}
+            return {key: with_floats(value, change) for key, value in node.items()}
         case list() | tuple():
-            return [finite(value) for value in node]
+            return [with_floats(value, change) for value in node]
         case _:
             return node
 

@@ -4,6 +4,7 @@ Most start warm, as forks of a process that has imported what is dear. `Commands
 them as a user does, for what start-up itself could change.
 """
 
+import csv
 import json
 import os
 import signal
@@ -59,6 +60,17 @@ class Outcome:
         """The records of a sweep, in the order of its jobs."""
         runs = sorted(find(self.folder), key=lambda run: int(run[0].name))
         return [result for _, result in runs]
+
+    @property
+    def numbers(self) -> dict[tuple[int, str], float]:
+        """What `metrics.csv` of a single run has, by step and key."""
+        text = (self.folder / "metrics.csv").read_text(encoding="utf-8")
+        return {
+            (int(row["step"]), key): float(cell)
+            for row in csv.DictReader(text.splitlines())
+            for key, cell in row.items()
+            if cell and key != "step"
+        }
 
     @property
     def errors(self) -> list[str]:

@@ -1,6 +1,5 @@
 """Trainings that are logged in: the real client, and a stand-in for the server on this machine."""
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,17 +37,6 @@ def run(online: Commands) -> Outcome:
     return done
 
 
-def curves(run: Outcome) -> dict[tuple[int, str], float]:
-    """The numbers of metrics.csv."""
-    rows = csv.DictReader((run.folder / "metrics.csv").read_text().splitlines())
-    return {
-        (int(row["step"]), key): float(cell)
-        for row in rows
-        for key, cell in row.items()
-        if cell and key != "step"
-    }
-
-
 def test_the_server_has_the_whole_run(run: Outcome, server: Server) -> None:
     name = run.result.id
     assert server.endings[name] == 0
@@ -58,7 +46,7 @@ def test_the_server_has_the_whole_run(run: Outcome, server: Server) -> None:
         for row in server.history(name)
         for key, value in row.items()
     }
-    assert {place: sent[place] for place in curves(run)} == curves(run)
+    assert {place: sent[place] for place in run.numbers} == run.numbers
     # What a chart of the one against the other needs:
     together = {"val/acc", "train/loss", "compute/train_flops", "time/train_s"}
     epochs = [row for row in server.history(name) if "val/acc" in row]
@@ -91,7 +79,7 @@ def test_two_ranks_are_one_run(online: Commands, server: Server) -> None:
     assert server.runs.keys() - before == {done.result.id}
     assert server.endings[done.result.id] == 0
     steps = [r["trainer/global_step"] for r in server.history(done.result.id) if "val/acc" in r]
-    assert steps == sorted(step for step, key in curves(done) if key == "val/acc")
+    assert steps == sorted(step for step, key in done.numbers if key == "val/acc")
     tables = [row for row in server.history(done.result.id) if "tables/routing" in row]
     assert len(tables) == 1
 
@@ -127,6 +115,6 @@ def test_a_server_that_dies_leaves_the_training_and_its_data_alone(shared: Comma
     kept = read(log)
     assert kept.exit_code == 0
     for key in ("val/acc", "val/loss", "test/acc"):
-        expected = [(step, value) for (step, name), value in curves(done).items() if name == key]
+        expected = [(step, value) for (step, name), value in done.numbers.items() if name == key]
         assert kept.curve(key) == sorted(expected)
     assert json.loads((done.folder / "result.json").read_text())["error"] in (None, "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from triptych.errors import InvalidSetting
 from triptych.result import FILE, Result, find
 
 NAN = float("nan")
@@ -32,6 +33,25 @@ def read_records(roots: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list
             except (ValueError, RecursionError, OSError) as error:
                 bad[folder] = Unreadable(folder, _reason(error, file))
     return list(good.items()), list(bad.values())
+
+
+def require_records(
+    roots: Sequence[Path],
+) -> tuple[list[tuple[Path, Result]], list[Unreadable]]:
+    """The same, at least one of them.
+
+    Raises:
+        InvalidSetting: if a folder is missing, or no run that can be read lies below any.
+    """
+    for root in roots:
+        if not root.exists():
+            raise InvalidSetting(f"no such folder: {root}")
+    found, unreadable = read_records(roots)
+    if not found:
+        listed = ", ".join(map(str, roots))
+        what = "".join(f"; {bad.folder / FILE} is {bad.reason}" for bad in unreadable[:1])
+        raise InvalidSetting(f"no run below {listed}: expected folders with a result.json{what}")
+    return found, unreadable
 
 
 def _reason(error: Exception, file: Path) -> str:

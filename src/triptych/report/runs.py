@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from triptych.errors import InvalidSetting
 from triptych.report.ceilings import KnownCeiling, ceiling_of, read_ceilings
-from triptych.report.records import Unreadable, read_records
+from triptych.report.records import Unreadable, require_records
 from triptych.report.settings import Key, setting_keys, setting_labels, task_labels
-from triptych.result import FILE, Result
+from triptych.result import Result
 
 PANELS = ("ffn", "sparse", "moe")
 CURVES = "metrics.csv"
@@ -111,14 +110,7 @@ def load_runs(roots: Sequence[Path]) -> Runs:
     Raises:
         InvalidSetting: if a folder is missing, or no run that can be read lies below any.
     """
-    for root in roots:
-        if not root.exists():
-            raise InvalidSetting(f"no such folder: {root}")
-    found, unreadable = read_records(roots)
-    if not found:
-        listed = ", ".join(map(str, roots))
-        what = "".join(f"; {bad.folder / FILE} is {bad.reason}" for bad in unreadable[:1])
-        raise InvalidSetting(f"no run below {listed}: expected folders with a result.json{what}")
+    found, unreadable = require_records(roots)
     keys = setting_keys([result for _, result in found])
     labels = setting_labels(keys)
     runs = [

@@ -123,30 +123,26 @@ def found_before(path: str | None, match: Mapping[str, Any]) -> dict[str, Any]:
     return found if before == match else {}
 
 
-def carry_metrics(path: str, folder: Path) -> None:
-    """Takes the rows of `metrics.csv` up to the checkpoint at `path` along into `folder`.
+def carry_logs(path: str, folder: Path) -> None:
+    """Takes what was logged up to the checkpoint at `path` along into `folder`: the rows of
+    `metrics.csv` and the lines of `tables.jsonl`.
 
-    Those that were not on disk when it was made are in the checkpoint. Later rows stay behind: the
-    resumed run writes them anew.
+    Rows that were not on disk when it was made are in the checkpoint. What is later stays behind:
+    the resumed run writes it anew.
     """
-    table = Path(path).resolve().parent.parent / METRICS
+    before = Path(path).resolve().parent.parent
     checkpoint = load_checkpoint(path)
+    step = checkpoint["global_step"]
+    table = before / METRICS
     written = from_text(table.read_text(encoding="utf-8")) if table.is_file() else {}
-    rows = {step: cells for step, cells in written.items() if step < checkpoint["global_step"]}
-    for step, cells in checkpoint[KEY].get("rows", {}).items():
-        merge(rows, step, cells)
+    rows = {at: cells for at, cells in written.items() if at < step}
+    for at, cells in checkpoint[KEY].get("rows", {}).items():
+        merge(rows, at, cells)
     if rows:
         write_whole(folder / METRICS, to_text(rows))
-
-
-def carry_tables(path: str, folder: Path) -> None:
-    """Takes the tables up to the checkpoint at `path` along into `folder`, as `carry_metrics`."""
-    before = load_checkpoint(path)["global_step"]
-    kept = [
-        one for one in evaluations.read(Path(path).resolve().parent.parent) if one.step < before
-    ]
-    if kept or (folder / evaluations.FILE).exists():
-        write_whole(folder / evaluations.FILE, evaluations.to_text(kept))
+    tables = [one for one in evaluations.read(before) if one.step < step]
+    if tables or (folder / evaluations.FILE).exists():
+        write_whole(folder / evaluations.FILE, evaluations.to_text(tables))
 
 
 def is_own_checkpoint(path: str | None, folder: Path) -> bool:

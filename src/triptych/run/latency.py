@@ -11,8 +11,8 @@ from triptych.errors import InvalidSetting
 from triptych.models import Classifier
 from triptych.report.study.latencies import BATCHES, Latencies, Latency, write_latencies
 from triptych.report.study.outcomes import Outcome, read_outcomes
+from triptych.run.dispatch import dispatch
 from triptych.run.facts import now, processor
-from triptych.run.gallery.blocks import dispatch
 from triptych.run.rebuilt import rebuilt
 from triptych.run.train import quieten
 from triptych.sparse.start.start import one_thread

@@ -23,8 +23,7 @@ from triptych.run.candidates import Candidates
 from triptych.run.checkpoint import (
     FOUND,
     METRICS,
-    carry_metrics,
-    carry_tables,
+    carry_logs,
     is_own_checkpoint,
     resumable,
     saved_metrics,
@@ -81,8 +80,7 @@ def train(cfg: DictConfig) -> Score | None:
         check_known(result.overrides, raw)
         config = _matched(cfg, config, result)
         if config["ckpt_path"] is not None and is_first_rank():
-            carry_metrics(config["ckpt_path"], folder)
-            carry_tables(config["ckpt_path"], folder)
+            carry_logs(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")

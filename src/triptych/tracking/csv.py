@@ -8,18 +8,17 @@ import csv
 import io
 import math
 import time
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
 from triptych.errors import FolderVanished, InvalidSetting
 from triptych.folders import require_writable
 from triptych.result import write_whole
+from triptych.tracking.folder_logger import FolderLogger
 
 FILE = "metrics.csv"
 Rows = dict[int, dict[str, str]]
@@ -72,7 +71,7 @@ def to_cell(value: float | Tensor) -> str:
 
 
 @final
-class CsvLogger(Logger):
+class CsvLogger(FolderLogger):
     """Writes `<folder>/metrics.csv`, always as a whole file, from rank 0 only.
 
     The file is the only memory: a write merges the new rows into what is on disk. So a resumed
@@ -112,24 +111,9 @@ class CsvLogger(Logger):
             return from_text(source.read())
 
     @property
-    def name(self) -> str:
-        """Empty: the folder is named by the caller."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """Empty: a resumed run goes on in the same table."""
-        return ""
-
-    @property
     def save_dir(self) -> str:
         """The folder of the table."""
         return str(self._file.parent)
-
-    def log_hyperparams(
-        self, params: dict[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any
-    ) -> None:
-        """Nothing: settings are no metrics, and the run folder already holds them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:

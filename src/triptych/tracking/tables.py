@@ -1,10 +1,9 @@
 """Tables beside the metrics: who takes them, and the file that keeps them."""
 
 from abc import abstractmethod
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
@@ -13,6 +12,7 @@ from torch import Tensor
 from triptych.errors import FolderVanished
 from triptych.evaluations import FILE, Evaluation, to_text
 from triptych.folders import require_writable
+from triptych.tracking.folder_logger import FolderLogger
 
 
 class TakesTables(Logger):
@@ -24,7 +24,7 @@ class TakesTables(Logger):
 
 
 @final
-class TablesLogger(TakesTables):
+class TablesLogger(FolderLogger, TakesTables):
     """Adds a line to `<folder>/tables.jsonl` for each evaluation, see `triptych.evaluations`.
 
     Args:
@@ -42,21 +42,6 @@ class TablesLogger(TakesTables):
     @rank_zero_only
     def _check(self) -> None:
         require_writable(self._file.parent, "logger.tables.folder")
-
-    @property
-    def name(self) -> str:
-        """Empty: the folder is named by the caller."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """Empty: a resumed run goes on in the same file."""
-        return ""
-
-    def log_hyperparams(
-        self, params: dict[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any
-    ) -> None:
-        """Nothing."""
 
     def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
         """Nothing: numbers go elsewhere."""

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from itertools import groupby
 
-LEVELS = "▁▂▃▄▅▆▇█"
-PLAIN_LEVELS = ".:-=+*%#"
-NOTHING = "·"
+LEVELS = "·▁▂▃▄▅▆▇█"  # the first for nothing at all
+PLAIN_LEVELS = " .:-=+*%#"
 MOST_EXPERTS = 48  # of which each gets a bar, so that a line fits in 80 characters
 NUMBERS = ("train/loss", "val/loss", "val/acc")
 
@@ -15,7 +14,7 @@ def live_lines(metrics: Mapping[str, float], levels: str = LEVELS) -> list[str]:
 
     Args:
         metrics: the latest of each key.
-        levels: of bars, lowest first; the middle is the mean load.
+        levels: of bars, that of nothing first, then the lowest; the middle is the mean load.
     """
     return [*_numbers(metrics), *_loads(metrics, levels), *_densities(metrics)]
 
@@ -30,10 +29,8 @@ def load_bars(shares: list[float], levels: str = LEVELS) -> str:
 
 
 def _bar(load: float, levels: str) -> str:
-    if load == 0:
-        return NOTHING if levels == LEVELS else " "
-    top = len(levels)
-    return levels[min(max(round(load * top / 2), 1), top) - 1]
+    top = len(levels) - 1
+    return levels[min(max(round(load * top / 2), 1), top) if load else 0]
 
 
 def _numbers(metrics: Mapping[str, float]) -> list[str]:

@@ -19,7 +19,10 @@ def hand_on(trainer: L.Trainer, values: Mapping[str, Tensor]) -> None:
     trainer.callback_metrics.update(values)
     numbers = {name: value.item() for name, value in values.items()}
     for logger in trainer.loggers:
-        logger.log_metrics(
-            numbers | {"epoch": trainer.current_epoch}, max(trainer.global_step - 1, 0)
-        )
+        logger.log_metrics(numbers | {"epoch": trainer.current_epoch}, last_step(trainer))
         logger.save()
+
+
+def last_step(trainer: L.Trainer) -> int:
+    """The number of the latest optimizer step, counted from 0; 0 before the first."""
+    return max(trainer.global_step - 1, 0)

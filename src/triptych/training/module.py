@@ -224,14 +224,16 @@ class ClassifierModule(L.LightningModule, ABC):
     def log_exactly(self, values: Mapping[str, float]) -> None:
         """Logs numbers in double precision for the epoch or the test that ends: the means over
         ranks, which also makes sure that those who monitor them cannot disagree."""
+        if not values:
+            return
         # On the device, because NCCL cannot reduce what is not.
         numbers = torch.tensor([*values.values()], dtype=torch.double, device=self.device)
+        if self.trainer.state.fn != TrainerFn.FITTING:
+            # So that `Trainer.test` and `Trainer.validate` return them.
+            self.log_dict(dict(zip(values, numbers.unbind(), strict=True)), sync_dist=True)
+            return
         means = self.trainer.strategy.reduce(numbers, reduce_op="mean")
-        named = dict(zip(values, means.cpu().unbind(), strict=True))
-        if self.trainer.state.fn == TrainerFn.FITTING:
-            hand_on(self.trainer, named)
-        else:  # so that `Trainer.test` and `Trainer.validate` return them
-            self.log_dict(named, sync_dist=True)
+        hand_on(self.trainer, dict(zip(values, means.cpu().unbind(), strict=True)))
 
     def total_cost(self, shares: dict[str, list[float]]) -> Cost:
         """The declared cost of the network with measured shares per expert, by layer."""

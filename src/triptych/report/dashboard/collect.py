@@ -10,14 +10,13 @@ from typing import Any, final
 from urllib.parse import quote
 
 from triptych.dashboard import SETTINGS, Section, Value
-from triptych.errors import InvalidSetting
 from triptych.evaluations import read
 from triptych.report.dashboard import heats, specification
 from triptych.report.dashboard.curves import Curve, most_points, read_curve, stride
 from triptych.report.dashboard.knobs import Knob, knobs_of
 from triptych.report.dashboard.numbers import short, shortened
 from triptych.report.palette import panel_styles
-from triptych.report.records import read_records
+from triptych.report.records import require_records
 from triptych.report.runs import CURVES, PANELS
 from triptych.report.settings import setting_keys, setting_labels
 from triptych.result import FILE, Result
@@ -52,15 +51,8 @@ def collect(roots: Sequence[Path], page: Path, sections: Sequence[Section]) -> P
     Raises:
         InvalidSetting: if a root is missing, or no run that can be read lies below any.
     """
-    for root in roots:
-        if not root.exists():
-            raise InvalidSetting(f"no such folder: {root}")
-    records, unreadable = read_records(roots)
+    records, unreadable = require_records(roots)
     bad = [f"{one.folder / FILE} is {one.reason}" for one in unreadable]
-    if not records:
-        listed = ", ".join(map(str, roots))
-        what = "".join(f"; {text}" for text in bad[:1])
-        raise InvalidSetting(f"no run below {listed}: expected folders with a result.json{what}")
     found = sorted(_found(records, sections), key=_order)
     points = most_points(sum(len(one.drawn.columns) for one in found))
     most = heats.most_evaluations(sum(heats.cells(one.heat) for one in found))

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from triptych.result import with_floats
+
 DIGITS = 5
 
 
@@ -20,12 +22,4 @@ def short(value: float | None) -> float | int | None:
 
 def shortened(node: Any) -> Any:
     """The same for all numbers of plain content; whole numbers stay as they are."""
-    match node:
-        case float():
-            return short(node)
-        case dict():
-            return {key: shortened(value) for key, value in node.items()}
-        case list() | tuple():
-            return [shortened(value) for value in node]
-        case _:
-            return node
+    return with_floats(node, short)

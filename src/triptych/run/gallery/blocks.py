@@ -10,8 +10,6 @@ from triptych.cost import declared_cost, side_by_side
 from triptych.dense import MLP
 from triptych.models import DensePanel, MoEPanel, Panel, SparsePanel
 from triptych.moe import Dropless, SoftmaxTopK, StackedMLP, auto_dispatch
-from triptych.moe.dispatch.auto import choose
-from triptych.moe.native.operator import operator_if_built
 from triptych.report.gallery import Count, Timing
 from triptych.sparse import (
     CSRLinear,
@@ -89,11 +87,6 @@ def experts(d: int) -> Panel:
     router = partial(SoftmaxTopK, top_k=TOP_K)
     bank = partial(StackedMLP, d_hidden=TIMES // TOP_K * d)
     return MoEPanel(EXPERTS, router, Dropless, bank, partial(auto_dispatch), shared=None)
-
-
-def dispatch() -> str:
-    """How the timed experts get their samples, in words."""
-    return choose(torch.empty(ROWS, 1), StackedMLP(1, 1, 1, d_hidden=1), operator_if_built())[1]
 
 
 TIMED: Mapping[str, Callable[[int], Panel]] = {

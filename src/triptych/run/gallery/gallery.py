@@ -9,8 +9,9 @@ import torch
 
 from triptych.report import Run, Runs, load_runs
 from triptych.report.gallery import Material, Measured, build_gallery
+from triptych.run.dispatch import dispatch
 from triptych.run.facts import processor
-from triptych.run.gallery.blocks import ROWS, WHAT, counts, dispatch, slide_counts, timings
+from triptych.run.gallery.blocks import ROWS, WHAT, counts, slide_counts, timings
 from triptych.run.gallery.trained import alone, module_parts, region, truth
 from triptych.run.train import quieten
 

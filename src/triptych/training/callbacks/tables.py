@@ -7,6 +7,7 @@ import lightning as L
 
 from triptych.evaluations import Evaluation
 from triptych.tracking import TakesTables
+from triptych.training.logged import last_step
 from triptych.training.module import ClassifierModule
 
 
@@ -29,7 +30,7 @@ class Tables(L.Callback):
 def _hand_on(trainer: L.Trainer, split: str, tables: Mapping[str, Any]) -> None:
     if not tables or not trainer.is_global_zero:
         return
-    evaluation = Evaluation(split, max(trainer.global_step - 1, 0), tables)
+    evaluation = Evaluation(split, last_step(trainer), tables)
     for logger in trainer.loggers:
         if isinstance(logger, TakesTables):
             logger.log_tables(evaluation)

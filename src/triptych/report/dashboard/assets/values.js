@@ -31,14 +31,15 @@ function drawRank(view, runs, parts) {
   if (!groups.length) return !known(runs, idOf(view.value)).length ? false : draw(panes(parts.body, 1)[0], [], {});
   const ranked = groups.map(([label, group]) => ({ label, group, middle: mean(group.map((run) => run.values[id])) }))
     .sort((a, b) => a.middle - b.middle).slice(-MOST_RANKED);
-  parts.remark.textContent = "Mean and standard deviation over seeds; each run is a small mark."
+  parts.remark.textContent = "Mean (upright line) and standard deviation over seeds; each run is a small mark."
     + (groups.length > MOST_RANKED ? ` The highest ${MOST_RANKED} of ${groups.length} settings.` : "");
   const rows = ranked.map((_, row) => row);
-  const traces = [{ type: "bar", orientation: "h", y: rows, x: ranked.map((entry) => entry.middle), width: 0.62,
-    marker: { color: ranked.map((entry) => veil(SETTINGS.get(entry.label).colour, 0.32)) },
+  // No bars: their length would mean nothing where the axis does not begin at 0.
+  const traces = [{ type: "scatter", mode: "markers", y: rows, x: ranked.map((entry) => entry.middle),
+    marker: { symbol: "line-ns", size: 20, line: { width: 3, color: ranked.map((entry) => tone(SETTINGS.get(entry.label).colour)) } },
     error_x: { type: "data", array: ranked.map((entry) => deviation(entry.group.map((run) => run.values[id]))), color: ink("soft"), thickness: 1.4, width: 4 },
     text: ranked.map((entry) => plainText(entry.label)), customdata: ranked.map((entry) => entry.group.length),
-    textposition: "none", hovertemplate: "%{text}: %{x:.4~g} (%{customdata} runs)<extra></extra>" },
+    hovertemplate: "%{text}: %{x:.4~g} (%{customdata} runs)<extra></extra>" },
   ...ranked.map((entry, row) => ({ type: "scatter", mode: "markers", x: entry.group.map((run) => run.values[id]), y: entry.group.map(() => row),
     text: entry.group.map(hover), marker: { color: tone(SETTINGS.get(entry.label).colour), symbol: SETTINGS.get(entry.label).symbol, size: 7 },
     hovertemplate: "%{text}: %{x:.4~g}<extra></extra>" }))];
@@ -50,7 +51,7 @@ function drawRank(view, runs, parts) {
   const range = isLog ? [Math.log10(low) - 0.1, Math.log10(high) + 0.1] : [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
   const most = parts.body.clientWidth > 620 ? 48 : 20;
   const shortName = (text) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
-  return draw(panes(parts.body, 1)[0], traces, { bargap: 0.3,
+  return draw(panes(parts.body, 1)[0], traces, {
     xaxis: { ...valueAxis(VALUES.get(id), all), range },
     yaxis: axis("", { tickvals: rows, ticktext: ranked.map((entry) => plainText(shortName(entry.label))), range: [-0.6, rows.length - 0.4], showgrid: false, ticks: "" }) },
   Math.max(150, 80 + 30 * rows.length));
