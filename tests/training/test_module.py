@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from triptych.dropout import Stream, dropouts
 from triptych.errors import TrainingDiverged
 from triptych.seeds import derive
 from triptych.training import Meter
@@ -114,6 +115,18 @@ def test_dropout_has_its_own_seed_in_every_epoch() -> None:
     diary = Diary()
     fit("seed=3", max_epochs=3, callbacks=[diary])
     assert diary.seeds == [derive(3, "dropout", epoch, 0) for epoch in range(3)]
+
+
+def test_each_dropout_has_a_seed_of_its_own() -> None:
+    module, _ = pair("seed=3", "model=ffn")
+    layers = dropouts(module.network)
+    assert len(layers) > 1
+    module.seed_dropout(2, 1)
+    assert torch.initial_seed() == derive(3, "dropout", 2, 1)
+    for name, layer in layers.items():
+        drawn = layer.factors((50,), torch.ones(1))
+        wanted = Stream(derive(3, "dropout", 2, 1, name)).keep(50, layer.p, torch.float32)
+        assert torch.equal(drawn, wanted)
 
 
 def test_the_state_of_the_global_generator_before_a_run_does_not_matter() -> None:

@@ -6,6 +6,8 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from triptych.dropout import Dropout
+
 
 @final
 class MLP(nn.Module):
@@ -37,7 +39,7 @@ class MLP(nn.Module):
         for layer, dropout in zip(layers[1:], dropouts, strict=True):
             chain.append(activation())
             if dropout > 0:
-                chain.append(nn.Dropout(dropout))
+                chain.append(Dropout(dropout))
             chain.append(layer)
         self.chain = nn.Sequential(*chain)
 

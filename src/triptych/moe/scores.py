@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.types import Cost
 
@@ -91,7 +92,7 @@ class MLPScores(Scores):
             raise InvalidSetting(f"hidden of the router must be at least 1, got {hidden}")
         check_dropout(dropout)
         self.up, self.down = nn.Linear(d_in, hidden), nn.Linear(hidden, num_experts)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         for layer in (self.up, self.down):
             nn.init.normal_(layer.weight, std=0.1)
             nn.init.zeros_(layer.bias)
@@ -99,7 +100,7 @@ class MLPScores(Scores):
     def logits(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T E"]:
         """D - hidden - E."""
         hidden = F.relu(_linear(self.up, x))
-        return _linear(self.down, F.dropout(hidden, self.dropout, self.training))
+        return _linear(self.down, self.dropout(hidden))
 
 
 def _linear(layer: nn.Linear, x: Tensor) -> Tensor:

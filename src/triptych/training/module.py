@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from triptych.cost import Flops, Forecast, declared_cost, step_flops
+from triptych.dropout import dropouts
 from triptych.errors import TrainingDiverged
 from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
@@ -143,7 +144,14 @@ class ClassifierModule(L.LightningModule, ABC):
     def on_train_epoch_start(self) -> None:
         """Seeds dropout from (seed, epoch, rank)."""
         self.notes.begin(self.global_step)
-        torch.manual_seed(derive(self.seed, "dropout", self.current_epoch, self.global_rank))
+        self.seed_dropout(self.current_epoch, self.global_rank)
+
+    def seed_dropout(self, *lot: int) -> None:
+        """Seeds each dropout from (seed, lot, name), and torch's global generator, which other
+        noise of training comes from, from (seed, lot)."""
+        torch.manual_seed(derive(self.seed, "dropout", *lot))
+        for name, dropout in dropouts(self.network).items():
+            dropout.reseed(derive(self.seed, "dropout", *lot, name))
 
     def partial_epoch(self) -> PartialEpoch:
         """What a checkpoint must know of an epoch that is not over; panels add what they note."""

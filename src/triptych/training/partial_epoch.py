@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
+
+from triptych.dropout import dropouts
 
 KEY = "partial_epoch"  # in checkpoints: one entry for each process
 Named = dict[str, Tensor]
@@ -75,10 +77,25 @@ def random_state(device: torch.device) -> Named:
     return state
 
 
-def set_random_state(state: Named, device: torch.device, otherwise: int) -> None:
-    """Lets the generators go on from there; one that is not known there starts from a seed."""
-    torch.manual_seed(otherwise)
+def set_random_state(state: Named, device: torch.device) -> None:
+    """Lets the generators go on from there, those that are known there."""
     if "random_cpu" in state:
         torch.set_rng_state(state["random_cpu"])
     if device.type == "cuda" and "random_cuda" in state:
         torch.cuda.set_rng_state(state["random_cuda"], device)
+
+
+def dropout_state(network: nn.Module) -> Named:
+    """How far the stream of each dropout is."""
+    return {
+        f"dropout/{name}": torch.tensor(layer.stream.position)
+        for name, layer in dropouts(network).items()
+        if layer.stream is not None
+    }
+
+
+def set_dropout_state(state: Named, network: nn.Module) -> None:
+    """Lets streams that start anew go on from there, those that are known there."""
+    for name, layer in dropouts(network).items():
+        if layer.stream is not None:
+            layer.stream.skip(int(state.get(f"dropout/{name}", 0)))

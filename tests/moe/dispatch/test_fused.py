@@ -95,6 +95,19 @@ def test_each_route_has_a_dropout_of_its_own():
     assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
 
 
+def test_dropout_is_that_of_the_loop_to_the_last_value():
+    """Rows in the same order get the same numbers, drawn for each expert or for all at once."""
+    torch.manual_seed(0)
+    bank, x = StackedMLP(3, 4, 2, d_hidden=5, dropout=0.4).double(), torch.randn(7, 4).double()
+    ids = [[0, 2], [1, 0], [2, 1], [0, 1], [2, 0], [1, 2], [0, 2]]
+    decision = routing(ids, torch.randn(7, 3).softmax(dim=1))
+    found = []
+    for dispatch in (loop_dispatch, fused_dispatch):
+        bank.dropout.reseed(1)
+        found.append(dispatch(x, decision, bank))
+    torch.testing.assert_close(*found)
+
+
 def test_evaluation_has_no_dropout():
     bank = StackedMLP(2, 3, 8, d_hidden=8, dropout=0.5, bias=False).eval()
     assert torch.equal(hidden_units_seen(bank, 9), torch.ones(9, 8))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.moe import GELU, ReLU, SwiGLU, triton_dispatch
 
 from .stacked_cases import Case, check_agreement, outcome, weighted_sum
@@ -52,6 +53,7 @@ def agrees_with_dropout_that_drops_whole_columns(device: str, monkeypatch) -> No
         return x * torch.linspace(-1, 2, x.shape[1], device=x.device, dtype=x.dtype)
 
     monkeypatch.setattr(F, "dropout", columns)
+    monkeypatch.setattr(Dropout, "factors", lambda _, shape, like: columns(like.new_ones(shape)))
     for activation in (ReLU, SwiGLU):
         case = Case(activation=activation, dropout=0.5, runs="some")
         check_agreement(triton_dispatch, case, torch.float32, device)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import final
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.errors import check_width
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.stacked import StackedMLP
@@ -37,14 +37,13 @@ class DenseMLP(nn.Module):
     ) -> None:
         super().__init__()
         check_width(d_hidden, dropout)
-        self.activation, self.dropout = activation(), dropout
+        self.activation, self.dropout = activation(), Dropout(dropout)
         self.up = nn.Linear(d_in, d_hidden * self.activation.inputs_per_unit, bias)
         self.down = nn.Linear(d_hidden, d_out, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., O)."""
-        hidden = F.dropout(self.activation(self.up(x)), self.dropout, self.training)
-        return self.down(hidden)
+        return self.down(self.dropout(self.activation(self.up(x))))
 
 
 def same_active(experts: StackedMLP, top_k: int) -> DenseMLP:
@@ -63,7 +62,7 @@ def _dense(experts: StackedMLP, times: int) -> DenseMLP:
         experts.up.shape[2],
         experts.down.shape[1],
         d_hidden=times * hidden,
-        dropout=experts.dropout,
+        dropout=experts.dropout.p,
         activation=type(experts.activation),
         bias=experts.up_bias is not None,
     ).to(experts.up)

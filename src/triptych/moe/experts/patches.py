@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.errors import InvalidSetting, check_width
 from triptych.moe.experts.activations import Activation, Cubic
 from triptych.moe.experts.bank import ExpertBank
@@ -51,7 +52,7 @@ class PatchExperts(ExpertBank, Shardable):
             name = type(self.activation).__name__
             raise InvalidSetting(f"{name} is gated: a filter of a patch has one output")
         self.num_experts, self.d_out = num_experts, d_out
-        self.patches, self.dropout = patches, dropout
+        self.patches, self.dropout = patches, Dropout(dropout)
         width = patch_width(d_in, patches)
         weights = torch.empty(num_experts, d_out * d_hidden, width)
         self.filters = nn.Parameter(weights.uniform_(-(width**-0.5), width**-0.5))
@@ -62,7 +63,7 @@ class PatchExperts(ExpertBank, Shardable):
 
     def _one(self, filters: Tensor, x: Tensor) -> Tensor:
         found = self.activation(F.linear(x.unflatten(1, (self.patches, -1)), filters))
-        found = F.dropout(found, self.dropout, self.training)
+        found = self.dropout(found)
         return found.sum(dim=1).unflatten(1, (self.d_out, -1)).sum(dim=2)
 
     def costs(self) -> list[Cost]:

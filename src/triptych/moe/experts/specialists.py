@@ -6,6 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from triptych.dropout import Dropout
 from triptych.errors import InvalidSetting, check_dropout
 from triptych.moe.experts.bank import ExpertBank
 from triptych.moe.experts.shardable import Shardable
@@ -71,7 +72,7 @@ def _specialist(
         nn.init.zeros_(linear.bias)
         chain += [linear, activation()]
         if layer == 0:
-            chain.append(nn.Dropout(dropout))
+            chain.append(Dropout(dropout))
     return nn.Sequential(*chain[:-1])
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.errors import check_width
 from triptych.moe.experts.activations import Activation, ReLU
 from triptych.moe.experts.bank import ExpertBank
@@ -54,7 +55,7 @@ class StackedMLP(ExpertBank, Shardable):
         super().__init__()
         check_width(d_hidden, dropout)
         self.num_experts = num_experts
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.activation = activation()
         width = d_hidden * self.activation.inputs_per_unit
         self.up = nn.Parameter(_uniform(num_experts, width, d_in, fan_in=d_in))
@@ -85,14 +86,14 @@ class StackedMLP(ExpertBank, Shardable):
 
     def activate(self, hidden: Tensor) -> Tensor:
         """Activation and dropout."""
-        return F.dropout(self.activation(hidden), self.dropout, self.training)
+        return self.dropout(self.activation(hidden))
 
     def dropout_factors(self, rows: int, like: Tensor) -> Tensor | None:
         """What dropout multiplies the hidden units of so many rows by (N, F), all drawn at once;
         None where it does nothing."""
-        if self.dropout == 0 or not self.training:
+        if self.dropout.p == 0 or not self.training:
             return None
-        return F.dropout(like.new_ones(rows, self.down.shape[2]), self.dropout)
+        return self.dropout.factors((rows, self.down.shape[2]), like)
 
     def _one(
         self, up: Tensor, up_bias: Tensor | None, down: Tensor, down_bias: Tensor | None, x: Tensor

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from triptych.cost import declared_cost
+from triptych.dropout import Dropout
 from triptych.models import Classifier
 from triptych.moe import ExpertBank, MoE, Router
 from triptych.report.gallery import Part
@@ -90,7 +91,7 @@ def _part(call: _Call, names: dict[nn.Module, str]) -> Part:
         return Part(_title(call, names), special, parts=(*inner, _bank(module)))
     if isinstance(module, WHOLE) or not call.called:
         return Part(_leaf(call, names), special)
-    shown = [inner for inner in _unwrapped(call) if not isinstance(inner.module, nn.Dropout)]
+    shown = [inner for inner in _unwrapped(call) if not isinstance(inner.module, Dropout)]
     return Part(_title(call, names), special, parts=tuple(_part(inner, names) for inner in shown))
 
 

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from triptych.dropout import Dropout
 from triptych.errors import IncompatibleSettings, InvalidSetting, check_dropout
 from triptych.sparse.dynamic.chosen import chosen_product
 from triptych.types import Cost
@@ -100,7 +101,7 @@ class ControllerFFN(nn.Module):
         self.up_bias = nn.Parameter(torch.empty(d_hidden).uniform_(-up, up))
         self.down = nn.Parameter(torch.empty(d_hidden, d_out).uniform_(-down, down))
         self.down_bias = nn.Parameter(torch.empty(d_out).uniform_(-down, down))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
         """(..., D) -> (..., O)."""

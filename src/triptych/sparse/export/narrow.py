@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from triptych.dropout import Dropout
 from triptych.sparse.kernels.kernel import SparseLinear
 
 
@@ -82,7 +83,9 @@ def _linear_layers(module: nn.Module) -> dict[str, nn.Module]:
     """The linear layers of a chain by name; none if it is no such chain."""
     if type(module) is not nn.Sequential:
         return {}
-    children = [(n, m) for n, m in module.named_children() if not isinstance(m, nn.Dropout)]
+    children = [
+        (n, m) for n, m in module.named_children() if not isinstance(m, Dropout | nn.Dropout)
+    ]
     linear, between = children[::2], children[1::2]
     fits = len(linear) == len(between) + 1
     fits &= all(isinstance(m, SparseLinear | nn.Linear) and m.bias is not None for _, m in linear)

@@ -6,6 +6,7 @@ import lightning as L
 import torch
 from torch.nn import functional as F
 
+from triptych.dropout import streams_kept
 from triptych.moe import MoE
 from triptych.training.moe import MoEModule
 
@@ -25,11 +26,11 @@ class BalancePressure(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Two more backward passes, with dropout drawn from a copy of the random state."""
+        """Two more backward passes, with dropout drawn from copies of its streams."""
         if batch_idx > 0 or not isinstance(pl_module, MoEModule):
             return
         devices = [pl_module.device] if pl_module.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), streams_kept(pl_module.network):
             pressure = balance_pressure(pl_module, *batch)
         self.pressure = float(trainer.strategy.reduce(pressure, reduce_op="mean"))
 

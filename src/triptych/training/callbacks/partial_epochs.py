@@ -5,14 +5,15 @@ from typing import Any, final
 import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
-from triptych.seeds import derive
 from triptych.training.module import ClassifierModule
 from triptych.training.partial_epoch import (
     KEY,
     Named,
+    dropout_state,
     gathered,
     part_of,
     random_state,
+    set_dropout_state,
     set_random_state,
 )
 
@@ -36,6 +37,7 @@ class PartialEpochs(L.Callback):
             pl_module.refuse_nan(0)
             part = pl_module.partial_epoch()
             part.own.update(random_state(pl_module.device))
+            part.own.update(dropout_state(pl_module.network))
             checkpoint[KEY] = gathered(part)
 
     def on_load_checkpoint(
@@ -52,6 +54,11 @@ class PartialEpochs(L.Callback):
         """After all that may draw numbers before the first step."""
         if self._random is not None:
             assert isinstance(pl_module, ClassifierModule)
-            lot = ("dropout", trainer.current_epoch, trainer.global_rank, trainer.global_step)
-            set_random_state(self._random, pl_module.device, derive(pl_module.seed, *lot))
+            lot = trainer.current_epoch, trainer.global_rank
+            if self._random:
+                pl_module.seed_dropout(*lot)
+                set_dropout_state(self._random, pl_module.network)
+                set_random_state(self._random, pl_module.device)
+            else:
+                pl_module.seed_dropout(*lot, trainer.global_step)
             self._random = None
