@@ -7,12 +7,12 @@ from triptych.launch import command, isolated_job
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> float | tuple[float, ...] | None:
+def main(cfg: DictConfig) -> object:
     """One job. Heavy imports wait until here, so that `--help` and `--cfg job` answer at once."""
     with isolated_job(cfg.sweep.fail_fast):
-        from triptych.run import train
+        from triptych.run import run_job
 
-        return train(cfg)
+        return run_job(cfg)
 
 
 if __name__ == "__main__":

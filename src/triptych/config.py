@@ -20,6 +20,9 @@ class Sweep:
         objectives: what a search is told of each job, of `val/...`, `train/...` and the fields of
             its cost; empty = the best score of the monitored metric.
         notes: caveats that the page must name.
+        vectorize: whether jobs that differ in numbers alone are trained as one program.
+        most_replicas: jobs in such a program at most.
+        group: the file that says which jobs one program trains; written by the sweep.
     """
 
     report: str | None = None
@@ -27,6 +30,9 @@ class Sweep:
     fail_fast: bool = False
     objectives: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    vectorize: bool = False
+    most_replicas: int = 16
+    group: str | None = None
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Config:
     """The root keys. A typo fails at once, because a key that is not here does not exist."""
 
     seed: int = 0
+    replicas: int = 1
     ckpt_path: str | None = None
     sweep: Sweep = field(default_factory=Sweep)
     data: dict[str, Any] = field(default_factory=dict)

@@ -43,6 +43,6 @@ class MLP(nn.Module):
             chain.append(layer)
         self.chain = nn.Sequential(*chain)
 
-    def forward(self, x: Float[Tensor, "T D"]) -> Float[Tensor, "T O"]:
-        """(T, D) -> (T, O)."""
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch O"]:
+        """(..., D) -> (..., O)."""
         return self.chain(x)

@@ -2,7 +2,7 @@
 
 from triptych.models.backbones import Classifier, Notebook, Residual, dense_stem, panel_stem
 from triptych.models.big_dense import BigDensePanel
-from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel
+from triptych.models.panels import DensePanel, MoEPanel, Panel, SparsePanel, Unrouted
 from triptych.models.single import SingleExpertPanel
 from triptych.models.small_dense import SmallDensePanel
 from triptych.models.sparse_panels import Controlled, ControllerPanel, MonarchPanel
@@ -21,6 +21,7 @@ __all__ = [
     "SingleExpertPanel",
     "SmallDensePanel",
     "SparsePanel",
+    "Unrouted",
     "dense_stem",
     "panel_stem",
 ]

@@ -5,8 +5,10 @@ from triptych.run.ceilings import Ceilings, measure_ceilings
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
+from triptych.run.jobs import run_job
 from triptych.run.latency import measure_latencies
 from triptych.run.match import DeclaredMatch
+from triptych.run.replicas import train_replicas
 from triptych.run.time_match import TimeMatch
 from triptych.run.train import train
 
@@ -20,5 +22,7 @@ __all__ = [
     "export",
     "measure_ceilings",
     "measure_latencies",
+    "run_job",
     "train",
+    "train_replicas",
 ]

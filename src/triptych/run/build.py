@@ -53,13 +53,14 @@ class Job:
     early_ends: tuple[EarlyEnd, ...]
 
 
-def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
-    """A whole run from its configuration; the loggers are open and know the settings.
+def build_job(config: Mapping[str, Any], folder: str, title: str, share: float = 1.0) -> Job:
+    """A whole run from its configuration.
 
     Args:
         config: plain and resolved.
         folder: where Lightning writes what has no other place.
         title: what the progress line calls the run.
+        share: of the time that passes while it trains, which it is charged with.
 
     Raises:
         InvalidSetting: if something cannot be built, or nothing keeps the best checkpoint.
@@ -70,7 +71,7 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         data.check_batch(settings["devices"] * settings.get("num_nodes", 1))
     module = build_module(config, data)
     module.begin(lambda: (data.splits.train.x, data.splits.train.y))
-    meter = Meter()
+    meter = Meter(share)
     named = build_named(config["callbacks"], "callbacks")
     kept = [callback for callback in named.values() if isinstance(callback, BestCheckpoint)]
     if len(kept) != 1:
@@ -86,10 +87,14 @@ def build_job(config: Mapping[str, Any], folder: str, title: str) -> Job:
         trainer.strategy.check(module)
     if isinstance(trainer.strategy, FullyShardedStrategy):
         check_fully_sharded(module, callbacks, trainer.precision_plugin)
-    for logger in loggers:
-        logger.log_hyperparams(config_for_loggers(config))
     early_ends = tuple(c for c in named.values() if isinstance(c, EarlyEnd))
     return Job(trainer, module, data, meter, kept[0], early_ends)
+
+
+def open_loggers(job: Job, config: Mapping[str, Any]) -> None:
+    """Tells the loggers of a run its settings."""
+    for logger in job.trainer.loggers:
+        logger.log_hyperparams(config_for_loggers(config))
 
 
 def construct(node: Mapping[str, Any], name: str) -> Any:

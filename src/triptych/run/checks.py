@@ -48,6 +48,37 @@ def check(config: Mapping[str, Any]) -> None:
         check_resumable(config["ckpt_path"], config)
 
 
+def check_lockstep(config: Mapping[str, Any]) -> None:
+    """Refuses what only a run of its own can do.
+
+    Raises:
+        IncompatibleSettings: naming the key, the value and the remedy.
+    """
+    trainer = config["trainer"]
+    alone = {"devices": (1, "1", "auto"), "num_nodes": (1,), "accumulate_grad_batches": (1,)}
+    alone |= {"compile": (False,), "strategy": ("auto", None)}
+    alone |= {"gradient_clip_algorithm": (None, "norm")}
+    alone |= {"precision": ("32-true", "64-true", 32, 64, "32", "64", None)}
+    for key, possible in alone.items():
+        value = trainer.get(key, possible[0])
+        if value not in possible:
+            raise IncompatibleSettings(
+                f"trainer.{key}={value} is not for replicas, which one process trains in lockstep:"
+                f" leave it out, or train with replicas=1"
+            )
+    for name, node in config["callbacks"].items():
+        kind = node["_target_"].rpartition(".")[2] if node else ""
+        if kind not in ("", "BestCheckpoint", "ModelCheckpoint", "Patience", "Threshold"):
+            raise IncompatibleSettings(
+                f"callbacks.{name} ({kind}) is not for replicas, which one process trains in"
+                " lockstep: leave it out, or train with replicas=1"
+            )
+    if config["ckpt_path"] is not None:
+        raise IncompatibleSettings(
+            f"ckpt_path={config['ckpt_path']} is of one run: train with replicas=1"
+        )
+
+
 def check_known(overrides: Sequence[str], config: Mapping[str, Any]) -> None:
     """Refuses what was forced in with `+` and that nothing refers to: root keys, knobs.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-LEFT_OUT = ("logger", "sweep", "ckpt_path")
+LEFT_OUT = ("logger", "sweep", "ckpt_path", "replicas")
 FOLDERS = ("dirpath", "folder")
 PACKAGES = ("triptych", "torch", "lightning", "torchmetrics", "hydra-core", "wandb", "numpy")
 

@@ -18,7 +18,7 @@ from triptych.data import ClassificationData
 from triptych.errors import FolderVanished, InvalidSetting, nearest
 from triptych.launch import ready
 from triptych.result import Result
-from triptych.run.build import Job, build_job
+from triptych.run.build import Job, build_job, open_loggers
 from triptych.run.candidates import Candidates
 from triptych.run.checkpoint import (
     FOUND,
@@ -62,8 +62,8 @@ def train(cfg: DictConfig) -> Score | None:
     again = in_sweep or (place is not None and place.restarts > 0)
     before = earlier(folder, result.config_hash) if again else None
     if before is not None and before.is_done:
-        print(f"done before: {_outcome(before.result, folder)}")
-        return _score(before.result, config["sweep"]["objectives"])
+        print(f"done before: {outcome(before.result, folder)}")
+        return score(before.result, config["sweep"]["objectives"])
     if again:
         result.resumed_from = resumable(before, lambda path: as_found(cfg, path))
         config["ckpt_path"] = result.resumed_from or config["ckpt_path"]
@@ -82,6 +82,7 @@ def train(cfg: DictConfig) -> Score | None:
         if config["ckpt_path"] is not None and is_first_rank():
             carry_logs(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
+        open_loggers(job, config)
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         _fit_and_test(job, config["ckpt_path"], result)
@@ -89,10 +90,10 @@ def train(cfg: DictConfig) -> Score | None:
     if result.status != "finished":
         return None
     if is_first_rank():
-        print(_outcome(result, folder))
+        print(outcome(result, folder))
         if not in_sweep:
             show_summary(result, folder)
-    return _score(result, config["sweep"]["objectives"])
+    return score(result, config["sweep"]["objectives"])
 
 
 def _matched(cfg: DictConfig, config: dict[str, Any], result: Result) -> dict[str, Any]:
@@ -113,13 +114,19 @@ def _matched(cfg: DictConfig, config: dict[str, Any], result: Result) -> dict[st
     return config
 
 
-def _outcome(result: Result, folder: Path) -> str:
+def outcome(result: Result, folder: Path) -> str:
+    """A line about a run that has finished."""
     accuracy = f"test accuracy {result.metrics['test']['test/acc']:.4f}"
     early = f", ended early: {result.ended_early['reason']}" if result.ended_early else ""
     return f"{result.name}: {accuracy}{early}, in {folder}"
 
 
-def _score(result: Result, objectives: Sequence[str]) -> Score:
+def score(result: Result, objectives: Sequence[str]) -> Score:
+    """What a sweep is told of it: the best monitored score, or the `objectives`.
+
+    Raises:
+        InvalidSetting: for an objective that it does not have.
+    """
     if not objectives:
         return next(iter(result.metrics["best"].values()))
     known = result.metrics["final"] | result.metrics["best"] | result.cost
@@ -150,11 +157,13 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
 
-def prepare_cpu(module: ClassifierModule, data: ClassificationData, processes: int) -> None:
+def prepare_cpu(
+    module: ClassifierModule, data: ClassificationData, processes: int, replicas: int = 1
+) -> None:
     """Settings of this process that make small nets fast."""
     # Nearly perfect nets reach denormal floats, which make CPU steps up to a third slower.
     torch.set_flush_denormal(True)
-    flops_per_step = 3 * module.cost().flops_executed * data.batch_size / processes
+    flops_per_step = 3 * module.cost().flops_executed * data.batch_size * replicas / processes
     torch.set_num_threads(threads_for(flops_per_step, processes))
 
 
@@ -175,11 +184,20 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     if best and not Path(best).is_file():
         raise FolderVanished(best)
     result.metrics["best"] = plain({job.checkpoint.monitor: job.checkpoint.best_model_score})
-    result.metrics["test"] = dict(trainer.test(module, data, ckpt_path=best, verbose=False)[0])
+    result.seconds["fit"] = fitted - begin
+    test(job, best, result)
+
+
+def test(job: Job, best: str, result: Result) -> None:
+    """Tests the checkpoint `best` and notes what is known at the end of a run."""
+    trainer, module = job.trainer, job.module
+    begin = time.perf_counter()
+    result.metrics["test"] = dict(trainer.test(module, job.data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best
-    result.seconds |= {"fit": fitted - begin, "test": time.perf_counter() - fitted}
+    result.seconds["test"] = time.perf_counter() - begin
     result.cost = vars(module.cost()).copy()
     result.tables = module.tables()
+    device = trainer.strategy.root_device
     result.device = device_facts(device, trainer.world_size)
     result.peak_memory_mib = peak_memory_mib(device)
 

@@ -47,7 +47,13 @@ from triptych.sparse.rules.dynamic import SET, RigL
 from triptych.sparse.rules.fingerprint import fingerprint
 from triptych.sparse.rules.follow import follow
 from triptych.sparse.rules.granet import GraNet
-from triptych.sparse.rules.move import Fresh, move, squared_gradient_state, zero_state
+from triptych.sparse.rules.move import (
+    Fresh,
+    Remembers,
+    move,
+    squared_gradient_state,
+    zero_state,
+)
 from triptych.sparse.rules.pruning import Pruning
 from triptych.sparse.rules.rule import LatentRule, Periodic, Rule, Static, View
 from triptych.sparse.rules.schedules import constant, cosine, cubic, linear
@@ -85,6 +91,7 @@ __all__ = [
     "Pattern",
     "Periodic",
     "Pruning",
+    "Remembers",
     "RigL",
     "Rule",
     "SemiStructuredLinear",

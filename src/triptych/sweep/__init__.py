@@ -4,16 +4,20 @@ from triptych.sweep.again import LAST, Earlier, earlier, retyped
 from triptych.sweep.callback import ENTRY, SweepCallback
 from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
+from triptych.sweep.replica import Replica, by_seed, read_group
 from triptych.sweep.stages import run_study
 
 __all__ = [
     "ENTRY",
     "LAST",
     "Earlier",
+    "Replica",
     "SweepCallback",
+    "by_seed",
     "count_jobs",
     "earlier",
     "finish",
+    "read_group",
     "retyped",
     "run_study",
     "title",

@@ -1,6 +1,8 @@
 """Where metrics go: logger adapters for Lightning. wandb itself is imported when a run opens."""
 
 from triptych.tracking.csv import CsvLogger
+from triptych.tracking.deferred import Deferred
+from triptych.tracking.folder_logger import FolderLogger
 from triptych.tracking.hyperparameters import config_for_loggers
 from triptych.tracking.publish import Place, dry_run, publish
 from triptych.tracking.tables import TablesLogger, TakesTables
@@ -9,6 +11,8 @@ from triptych.tracking.wandb import WandbLogger, agent_run, close_run
 
 __all__ = [
     "CsvLogger",
+    "Deferred",
+    "FolderLogger",
     "Place",
     "TablesLogger",
     "TakesTables",

@@ -9,7 +9,7 @@ from triptych.training.callbacks.meter import Meter
 from triptych.training.callbacks.partial_epochs import PartialEpochs
 from triptych.training.callbacks.patience import Patience
 from triptych.training.callbacks.progress import Progress
-from triptych.training.callbacks.run_in_checkpoint import RunInCheckpoint
+from triptych.training.callbacks.run_in_checkpoint import KEY, RunInCheckpoint
 from triptych.training.callbacks.single_experts import SingleExperts
 from triptych.training.callbacks.tables import Tables
 from triptych.training.callbacks.termination import Termination
@@ -21,6 +21,9 @@ from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.fully_sharded import FullyShardedStrategy
 from triptych.training.fully_sharded_checks import check_fully_sharded
+from triptych.training.lockstep.batches import LockstepData
+from triptych.training.lockstep.member import Member
+from triptych.training.lockstep.module import LockstepModule
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
 from triptych.training.sparse import SparseModule
@@ -30,6 +33,7 @@ from triptych.training.whole_checkpoints import WholeCheckpoints
 
 __all__ = [
     "EMA",
+    "KEY",
     "BalancePressure",
     "BestCheckpoint",
     "ClassifierModule",
@@ -40,6 +44,9 @@ __all__ = [
     "ExpertParallelStrategy",
     "FFNModule",
     "FullyShardedStrategy",
+    "LockstepData",
+    "LockstepModule",
+    "Member",
     "Meter",
     "MoEModule",
     "PartialEpochs",

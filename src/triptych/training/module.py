@@ -20,6 +20,7 @@ from triptych.metrics import ClassificationMetrics, LossAccuracy
 from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
+from triptych.sparse import Remembers
 from triptych.training.logged import hand_on
 from triptych.training.partial_epoch import PartialEpoch
 from triptych.training.schedules import scheduled, step_after_epoch, step_after_step
@@ -141,6 +142,19 @@ class ClassifierModule(L.LightningModule, ABC):
             self.refuse_nan(noted - CHECK_EVERY)
         return loss, decisions
 
+    def before_step(self, samples: int) -> None:
+        """What a panel prepares before a training batch of so many samples goes through its
+        network; here nothing."""
+
+    def after_step(self, optimizer: Remembers) -> None:
+        """What a panel changes in its network after an optimizer step; here nothing. Whoever owns
+        the optimizer calls it."""
+
+    def panel_loss(self, decisions: dict[str, Routing]) -> Tensor | None:
+        """What a panel adds to the cross entropy of a training batch that was routed so, noted for
+        the epoch; None for nothing."""
+        return None
+
     def on_train_epoch_start(self) -> None:
         """Seeds dropout from (seed, epoch, rank)."""
         self.notes.begin(self.global_step)
@@ -190,7 +204,12 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the validation means."""
-        logits, loss, right = self._evaluate(batch, "val")
+        x, _, family = batch
+        self.note_validation(batch, *self.network(x, family))
+
+    def note_validation(self, batch: Batch, logits: Tensor, decisions: dict[str, Routing]) -> None:
+        """Adds what the network answered to a validation batch."""
+        loss, right = self._judged("val", batch, logits, decisions)
         self.val_mean.update(loss, right, len(logits))
 
     def on_validation_epoch_end(self) -> None:
@@ -207,8 +226,9 @@ class ClassifierModule(L.LightningModule, ABC):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the test metrics."""
-        _, y, family = batch
-        logits, loss, _ = self._evaluate(batch, "test")
+        x, y, family = batch
+        logits, decisions = self.network(x, family)
+        loss, _ = self._judged("test", batch, logits, decisions)
         self.test_quality.update(logits, y, family, loss)
 
     def on_test_epoch_start(self) -> None:
@@ -258,9 +278,10 @@ class ClassifierModule(L.LightningModule, ABC):
                 f" (epoch {self.current_epoch}): lower model.lr or model.clip"
             )
 
-    def _evaluate(self, batch: Batch, split: str) -> tuple[Tensor, Tensor, Tensor]:
-        x, y, family = batch
-        logits, decisions = self.network(x, family)
+    def _judged(
+        self, split: str, batch: Batch, logits: Tensor, decisions: dict[str, Routing]
+    ) -> tuple[Tensor, Tensor]:
+        _, y, family = batch
         self.observe(split, decisions, family)
         loss = F.cross_entropy(logits, y, reduction="sum")
-        return logits, loss, (logits.argmax(dim=1) == y).sum()
+        return loss, (logits.argmax(dim=1) == y).sum()

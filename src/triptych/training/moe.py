@@ -58,6 +58,10 @@ class MoEModule(ClassifierModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy + `balance_coef` * mean balance loss + `z_coef` * mean z-loss."""
         loss, decisions = self.cross_entropy(batch)
+        return loss + self.panel_loss(decisions)
+
+    def panel_loss(self, decisions: dict[str, Routing]) -> Tensor:
+        """Both losses, weighted; notes them and the load."""
         for layer, routing in decisions.items():
             self._tallies[layer].note(routing)
         for layer in self._self_balancing:
@@ -65,7 +69,7 @@ class MoEModule(ClassifierModule):
             self._loads[layer] = self._loads[layer] + load if layer in self._loads else load
         balance = self._by_layer(self.balance, decisions)
         self._routing_losses["balance"].append(balance.detach())
-        loss = loss + self.balance_coef * balance.mean()
+        loss = self.balance_coef * balance.mean()
         if self.z_coef == 0:
             return loss
         z = self._by_layer(z_loss, decisions)

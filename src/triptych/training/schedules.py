@@ -18,12 +18,16 @@ def scheduled(
     Args:
         steps: how many optimizer steps the run will have; only a trainer knows.
     """
-    by_step = isinstance(schedule, WarmupCosine)
-    if by_step:
-        schedule.plan(steps())
-    interval = "step" if by_step else "epoch"
+    planned(schedule, steps)
+    interval = "step" if isinstance(schedule, WarmupCosine) else "epoch"
     how = {"scheduler": schedule, "monitor": "val/loss", "interval": interval}
     return {"optimizer": optimizer, "lr_scheduler": how}  # pyright: ignore[reportReturnType]
+
+
+def planned(schedule: LRScheduler | ReduceLROnPlateau, steps: Callable[[], int]) -> None:
+    """Tells a schedule by steps how many there will be."""
+    if isinstance(schedule, WarmupCosine):
+        schedule.plan(steps())
 
 
 def step_after_step(schedule: Any) -> None:

@@ -15,6 +15,7 @@ from triptych.seeds import derive
 from triptych.sparse import (
     Fresh,
     LatentRule,
+    Remembers,
     Rule,
     SparseLinear,
     Start,
@@ -79,13 +80,17 @@ class SparseModule(ClassifierModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
+        self.before_step(len(batch[1]))
+        return self.cross_entropy(batch)[0]
+
+    def before_step(self, samples: int) -> None:
+        """Collects the gradient of all places if masks are to change after this step."""
         for layer in self.sparse_layers().values():
             if not (self.rule.needs_gradient and self._is_due()):
                 layer.probe = None
             elif layer.probe is None:
                 layer.start_probe()
-        self.watch.step(len(batch[1]))
-        return self.cross_entropy(batch)[0]
+        self.watch.step(samples)
 
     def begin(self, samples: Callable[[], tuple[Tensor, Tensor]]) -> None:
         """Lets the start choose the masks."""
@@ -116,7 +121,7 @@ class SparseModule(ClassifierModule):
         recipes: Any = super().configure_optimizers()
         optimizer: torch.optim.Optimizer = recipes["optimizer"]
         check_scaling(self.trainer, optimizer)
-        optimizer.register_step_post_hook(lambda stepped, *_: self._after_step(stepped))
+        optimizer.register_step_post_hook(lambda stepped, *_: self.after_step(stepped))
         return recipes
 
     def on_train_epoch_start(self) -> None:
@@ -206,14 +211,15 @@ class SparseModule(ClassifierModule):
         steps = int(self.trainer.estimated_stepping_batches)
         return self.rule.due(self._steps + 1, steps)
 
-    def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
+    def after_step(self, optimizer: Remembers) -> None:
+        """Changes the masks if it is time; once after every optimizer step."""
         due = self._is_due()
         self._steps += 1
         if due:
             with self.watch.update():
                 self._change_masks(optimizer)
 
-    def _change_masks(self, optimizer: torch.optim.Optimizer) -> None:
+    def _change_masks(self, optimizer: Remembers) -> None:
         step = self._steps
         progress = self.rule.progress(step, int(self.trainer.estimated_stepping_batches))
         layers = self.sparse_layers()

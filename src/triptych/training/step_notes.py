@@ -1,5 +1,6 @@
 """What is noted of each training batch until the epoch is over."""
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -35,6 +36,12 @@ class StepNotes:
         self._right.append(right)
         self.sizes.append(size)
         return len(self.losses)
+
+    def take(self, losses: Tensor, right: Tensor, sizes: Sequence[int]) -> None:
+        """Notes several batches that others looked at: losses and right answers (N) of each."""
+        self.losses.extend(losses.unbind())
+        self._right.extend(right.unbind())
+        self.sizes.extend(sizes)
 
     def sums(self) -> tuple[Tensor, Tensor, int]:
         """Of losses over samples, of right answers and of samples."""

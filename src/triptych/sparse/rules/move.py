@@ -1,6 +1,7 @@
 """Giving a layer a new mask, with its weights and what the optimizer remembers of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +11,16 @@ from triptych.sparse.kernels.kernel import SparseLinear
 
 Fresh = Callable[[str, Tensor | None], Tensor | float]
 """(name of an optimizer's state, gradient (O, D) or None) -> its value for weights that are new."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """What has a state for each parameter, by name, as every optimizer does."""
+
+    @property
+    def state(self) -> Mapping[Any, Mapping[str, Any]]:
+        """By parameter."""
+        ...
 
 
 def zero_state(name: str, gradient: Float[Tensor, "O D"] | None) -> Tensor | float:
@@ -28,7 +39,7 @@ def squared_gradient_state(name: str, gradient: Float[Tensor, "O D"] | None) -> 
 def move(
     layer: SparseLinear,
     mask: Bool[Tensor, "O D"],
-    optimizer: torch.optim.Optimizer | None,
+    optimizer: Remembers | None,
     fresh: Fresh,
     gradient: Float[Tensor, "O D"] | None,
 ) -> None:

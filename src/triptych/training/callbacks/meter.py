@@ -19,9 +19,13 @@ class Meter(L.Callback):
     the architecture needs: forward pass, gradient of inputs, gradient of weights) and
     `compute/train_flops_executed` (by the kernels in use). Of the epoch alone: `time/step_ms`
     (the mean over optimizer steps, with all that happens between them), `params/active` and `lr`.
+
+    Args:
+        share: of the clock's seconds that the run is charged with; others train beside it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
         self.seconds = 0.0
         self.samples = 0
         self.flops = Flops()
@@ -69,7 +73,7 @@ class Meter(L.Callback):
     def state_dict(self) -> dict[str, Any]:
         """Seconds, samples and FLOPs so far; and where the epoch that is under way began."""
         flops = {"flops": self.flops.needed, "flops_executed": self.flops.executed}
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        running = self._elapsed()
         before = {"seconds_before": self._seconds_before, "steps_before": self._steps_before}
         return {"seconds": self.seconds + running, "samples": self.samples} | flops | before
 
@@ -84,6 +88,8 @@ class Meter(L.Callback):
     def _stop(self) -> None:
         if torch.cuda.is_initialized():
             torch.cuda.synchronize()  # else the clock stops before the work does
-        if self._since is not None:
-            self.seconds += time.perf_counter() - self._since
-            self._since = None
+        self.seconds += self._elapsed()
+        self._since = None
+
+    def _elapsed(self) -> float:
+        return 0.0 if self._since is None else self.share * (time.perf_counter() - self._since)
