@@ -11,7 +11,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning import __version__ as lightning_version
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from triptych import evaluations
 from triptych.run.build import Job, build_job, build_trainer, open_loggers
@@ -186,7 +185,7 @@ def train_replicas(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score |
 
 
 def _fit(runs: "Sequence[_Run]") -> None:
-    """Those that learn alike side by side, so that one optimizer serves them."""
+    """Those with the same optimizer side by side, so that one serves them."""
     runs = sorted(runs, key=lambda run: _learning(run.config))
     members = [run.member for run in runs]
     settings = {**runs[0].config["trainer"], "enable_checkpointing": False}
@@ -203,20 +202,17 @@ def _fit(runs: "Sequence[_Run]") -> None:
 
 
 def _learning(config: Mapping[str, Any]) -> str:
-    return json.dumps([config["optimizer"], config["scheduler"]], sort_keys=True, default=str)
+    but_rate = {key: value for key, value in config["optimizer"].items() if key != "lr"}
+    return json.dumps(but_rate, sort_keys=True, default=str)
 
 
-def _alike(runs: "Sequence[_Run]") -> list[range]:
-    """Ranges of runs with the same optimizer and schedule; one by one where a schedule goes by
-    what each replica reaches."""
+def _alike(runs: Sequence[_Run]) -> list[range]:
+    """Ranges of runs with the same optimizer, but for the learning rate."""
     found: list[range] = []
     for r, run in enumerate(runs):
-        before = found[-1] if found else range(0)
-        watches = run.config["scheduler"]["_target_"].endswith(ReduceLROnPlateau.__name__)
-        if before and not watches and _learning(runs[r - 1].config) == _learning(run.config):
-            found[-1] = range(before.start, r + 1)
-        else:
-            found.append(range(r, r + 1))
+        same = r > 0 and _learning(runs[r - 1].config) == _learning(run.config)
+        start = found.pop().start if same else r
+        found.append(range(start, r + 1))
     return found
 
 

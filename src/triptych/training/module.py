@@ -146,6 +146,11 @@ class ClassifierModule(L.LightningModule, ABC):
         """What a panel prepares before a training batch of so many samples goes through its
         network; here nothing."""
 
+    @property
+    def reads_gradients(self) -> bool:
+        """Whether `on_before_optimizer_step` looks at the gradients of single parameters."""
+        return False
+
     def after_step(self, optimizer: Remembers) -> None:
         """What a panel changes in its network after an optimizer step; here nothing. Whoever owns
         the optimizer calls it."""

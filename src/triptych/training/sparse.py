@@ -129,6 +129,11 @@ class SparseModule(ClassifierModule):
         super().on_train_epoch_start()
         self.watch.start_epoch()
 
+    @property
+    def reads_gradients(self) -> bool:
+        """If the rule adds to them."""
+        return isinstance(self.rule, LatentRule)
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Adds the rule's own term to gradients that are those of all ranks and micro-batches."""
         if isinstance(self.rule, LatentRule):

@@ -15,10 +15,10 @@ from triptych.replicas import Chances, StackedMasked, held, link, of_replica, st
 from triptych.training.lockstep.member import Member
 from triptych.training.lockstep.optimizers import (
     Learners,
+    Rate,
     ShareOfOptimizer,
     Together,
     clip_each,
-    learners,
 )
 from triptych.training.module import Batch
 from triptych.training.schedules import planned, step_after_epoch, step_after_step
@@ -33,8 +33,8 @@ class LockstepModule(L.LightningModule):
     it is looked at any more.
 
     Args:
-        members: the replicas; those that learn alike stand side by side.
-        alike: ranges of them that learn by the same optimizer and schedule.
+        members: the replicas; those with the same optimizer stand side by side.
+        alike: ranges of them that learn by the same optimizer, at any learning rates.
     """
 
     def __init__(self, members: Sequence[Member], alike: Sequence[range]) -> None:
@@ -68,13 +68,14 @@ class LockstepModule(L.LightningModule):
             member.module.to(self.device)
         link(self.stack)
         for replicas in self.alike:
-            first = self.each[replicas.start].module
-            group = learners(self.numbers, replicas, first.make_optimizer, first.make_scheduler)
-            planned(group.schedule, lambda: int(self.trainer.estimated_stepping_batches))
+            modules = [self.each[r].module for r in replicas]
+            rates = [Rate(module.make_optimizer, module.make_scheduler) for module in modules]
+            for rate in rates:
+                planned(rate.schedule, lambda: int(self.trainer.estimated_stepping_batches))
+            group = Learners(self.numbers, replicas, modules[0].make_optimizer, rates)
             self._learners.append(group)
             for r in replicas:
-                share = ShareOfOptimizer(self.numbers, group, r)
-                self.each[r].trainer.optimizers = [share]
+                self.each[r].trainer.optimizers = [ShareOfOptimizer(self.numbers, group, r)]
         together = Together(self.numbers, self._learners)
         together.register_step_post_hook(lambda *_: self._after_step())
         return together
@@ -118,15 +119,17 @@ class LockstepModule(L.LightningModule):
         for layer in self.stack.modules():
             if isinstance(layer, StackedMasked):
                 layer.hand_gradients()
-        for item in self.numbers:
-            gradient = item.stacked.grad
-            if gradient is None:
-                continue
-            parts = gradient.view(item.parts().shape).unbind(0)
-            for owner, part in zip(item.owners, parts, strict=True):
-                getattr(owner, item.name).grad = part
+        if any(member.module.reads_gradients for member in self.each):
+            self._hand_gradients()
         for member in self._training():
             member.module.on_before_optimizer_step(member.trainer.optimizers[0])
+
+    def _hand_gradients(self) -> None:
+        for item in self.numbers:
+            if item.stacked.grad is not None:
+                parts = item.stacked.grad.view(item.parts().shape).unbind(0)
+                for owner, part in zip(item.owners, parts, strict=True):
+                    getattr(owner, item.name).grad = part
 
     def configure_gradient_clipping(
         self,
@@ -140,8 +143,8 @@ class LockstepModule(L.LightningModule):
             clip_each(self.numbers, self._limits)
 
     def _after_step(self) -> None:
-        for group in self._learners:
-            step_after_step(group.schedule)
+        for rate in self._rates():
+            step_after_step(rate.schedule)
         self._try_each(lambda m: m.module.after_step(m.trainer.optimizers[0]))
 
     def on_validation_start(self) -> None:
@@ -176,9 +179,9 @@ class LockstepModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         """The end of the epoch for each replica; the training ends with its last one."""
         self._try_each(lambda member: member.end_epoch())
-        for group in self._learners:
-            metrics = self.each[group.replicas.start].trainer.callback_metrics
-            step_after_epoch(group.schedule, lambda seen=metrics: float(seen["val/loss"]))
+        for member, rate in zip(self.each, self._rates(), strict=True):
+            metrics = member.trainer.callback_metrics
+            step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
         self._show_means()
         if not self._training():
             self.trainer.should_stop = True
@@ -189,6 +192,9 @@ class LockstepModule(L.LightningModule):
         for key in seen[0] if seen else ():
             values = [float(metrics[key]) for metrics in seen if key in metrics]
             self.trainer.callback_metrics[key] = torch.tensor(sum(values) / len(values))
+
+    def _rates(self) -> list[Rate]:
+        return [rate for group in self._learners for rate in group.rates]
 
     def _training(self) -> list[Member]:
         return [member for member in self.each if member.trains]

@@ -1,51 +1,104 @@
-"""Optimizers of replicas: one for all that learn alike, so that few do the work of many."""
+"""Optimizers of replicas: one for all that differ in learning rate alone, at every step."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from triptych.errors import IncompatibleSettings
 from triptych.replicas import Held
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer], LRScheduler | ReduceLROnPlateau]
 
+BY_NUMBER = (Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop, SGD)
+"""Optimizers that treat each number by itself, and whose step is the learning rate times something
+that does not depend on it."""
+
 
 @final
-@dataclass(frozen=True)
+class Rate:
+    """The learning rate of one replica, from its own schedule on an optimizer that trains nothing.
+
+    Args:
+        make_optimizer: of the replica.
+        make_schedule: of the replica.
+    """
+
+    def __init__(self, make_optimizer: MakeOptimizer, make_schedule: MakeSchedule) -> None:
+        self.optimizer = make_optimizer([nn.Parameter(torch.zeros(()))])
+        self.schedule = make_schedule(self.optimizer)
+        self.optimizer.step()  # a schedule warns of one that does nothing
+
+    @property
+    def now(self) -> float:
+        """For the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+
+@final
 class Learners:
-    """Replicas that stand side by side and learn by the same optimizer and the same schedule.
+    """Replicas that stand side by side and learn alike but for their learning rates.
 
-    Attributes:
-        replicas: their numbers.
-        optimizer: of their parts of all parameters.
-        schedule: of its learning rate.
-        parts: those parts, in the order of the parameters.
+    Args:
+        parameters: of all replicas.
+        replicas: the numbers of these.
+        make_optimizer: of any of these.
+        rates: of these.
+
+    Raises:
+        IncompatibleSettings: for an optimizer that looks at more than one number, or whose step is
+            not in proportion to the learning rate.
     """
 
-    replicas: range
-    optimizer: Optimizer
-    schedule: LRScheduler | ReduceLROnPlateau
-    parts: list[nn.Parameter]
+    def __init__(
+        self,
+        parameters: Sequence[Held],
+        replicas: range,
+        make_optimizer: MakeOptimizer,
+        rates: Sequence[Rate],
+    ) -> None:
+        self.replicas, self.rates = replicas, list(rates)
+        self.parts = [_part(item, replicas) for item in parameters]
+        self.optimizer = make_optimizer(self.parts)
+        if type(self.optimizer) not in BY_NUMBER:
+            raise IncompatibleSettings(
+                f"optimizer={type(self.optimizer).__name__} is not for replicas: take one of"
+                f" {', '.join(kind.__name__ for kind in BY_NUMBER)}, or replicas=1"
+            )
 
+    def step(self) -> None:
+        """One step of all, each by its own rate.
 
-def learners(
-    parameters: Sequence[Held],
-    replicas: range,
-    make_optimizer: MakeOptimizer,
-    make_schedule: MakeSchedule,
-) -> Learners:
-    """Those replicas' parts of the parameters with an optimizer of their own.
-
-    It must treat each number by itself, as Adam and SGD do.
-    """
-    parts = [_part(item, replicas) for item in parameters]
-    optimizer = make_optimizer(parts)
-    return Learners(replicas, optimizer, make_schedule(optimizer), parts)
+        Taken by the largest rate; then those with a smaller one go that share of the way.
+        """
+        rates = [rate.now for rate in self.rates]
+        largest = max(rates)
+        for group in self.optimizer.param_groups:
+            group["lr"] = largest
+        if min(rates) == largest:
+            self.optimizer.step()
+            return
+        before = [part.detach().clone() for part in self.parts]
+        self.optimizer.step()
+        share = torch.tensor(rates, dtype=torch.double) / largest
+        for old, part in zip(before, self.parts, strict=True):
+            rows = part.detach().view(len(rates), -1)
+            weight = share.to(rows.device, rows.dtype)[:, None]
+            rows.copy_(torch.lerp(old.view(len(rates), -1), rows, weight))
 
 
 def _part(item: Held, replicas: range) -> nn.Parameter:
@@ -61,7 +114,7 @@ class Together(Optimizer):
 
     Args:
         parameters: of all replicas.
-        each: who learns by what; all replicas, each once.
+        each: who learns alike; all replicas, each once.
     """
 
     def __init__(self, parameters: Sequence[Held], each: Sequence[Learners]) -> None:
@@ -74,7 +127,7 @@ class Together(Optimizer):
             loss = None if closure is None else closure()
         for group in self.each:
             self._hand_gradients(group)
-            group.optimizer.step()
+            group.step()
         return loss
 
     def _hand_gradients(self, group: Learners) -> None:
@@ -85,13 +138,22 @@ class Together(Optimizer):
                 part.grad = own[group.replicas.start : group.replicas.stop]
 
     def state_dict(self) -> dict[str, Any]:
-        """That of each optimizer."""
-        return {"each": [group.optimizer.state_dict() for group in self.each]}
+        """That of each optimizer, and of each schedule."""
+        return {
+            "each": [group.optimizer.state_dict() for group in self.each],
+            "schedules": [r.schedule.state_dict() for group in self.each for r in group.rates],
+            "rates": [r.optimizer.state_dict() for group in self.each for r in group.rates],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Of the same replicas."""
         for group, state in zip(self.each, state_dict["each"], strict=True):
             group.optimizer.load_state_dict(state)
+        rates = [rate for group in self.each for rate in group.rates]
+        both = zip(rates, state_dict["schedules"], state_dict["rates"], strict=True)
+        for rate, schedule, own in both:
+            rate.schedule.load_state_dict(schedule)
+            rate.optimizer.load_state_dict(own)
 
 
 @final
@@ -105,13 +167,13 @@ class ShareOfOptimizer:
     """
 
     def __init__(self, parameters: Sequence[Held], group: Learners, replica: int) -> None:
-        self.optimizer = group.optimizer
         self.state = _State(parameters, group, replica)
+        self._rate = group.rates[replica - group.replicas.start]
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         """With the learning rate."""
-        return self.optimizer.param_groups
+        return self._rate.optimizer.param_groups
 
 
 @final
