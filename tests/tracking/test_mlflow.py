@@ -1,15 +1,15 @@
 import json
 import math
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from triptych.errors import InvalidSetting
@@ -225,39 +225,14 @@ def test_tables_are_listed_for_the_page_that_shows_them(store: Store) -> None:
     }
 
 
-OPEN = """
-import sys
-from triptych.tracking import MlflowLogger
-adapter = MlflowLogger("logs/mlflow", name=sys.argv[1], id=sys.argv[1])
-print(flush=True)
-sys.stdin.readline()
-adapter.log_hyperparams({"a": 1})
-adapter.end("finished")
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_may_make_the_store_at_once(no_account: Path) -> None:
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, name],
-            env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    for process in both:
-        assert process.stdout is not None
-        process.stdout.readline()
-    ends = [process.communicate("\n") for process in both]
-    assert [(process.returncode, err) for process, (_, err) in zip(both, ends, strict=True)] == [
-        (0, ""),
-        (0, ""),
-    ]
-    assert {run.name: run.status for run in mlflow_runs(Path("logs"))} == {
-        "a": "FINISHED",
-        "b": "FINISHED",
-    }
+def test_a_run_waits_while_another_process_makes_the_store(store: Store) -> None:
+    store.logger().log_hyperparams({})
+    adapter = store.logger(id="8")
+    opening = Thread(target=adapter.log_hyperparams, args=({},))
+    with FileLock(store.logs / "mlflow" / "mlflow.lock"):
+        opening.start()
+        opening.join(timeout=2)
+        assert opening.is_alive()
+        assert len(store.runs()) == 1
+    opening.join()
+    assert len(store.runs()) == 2

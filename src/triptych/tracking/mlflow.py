@@ -48,7 +48,8 @@ class MlflowLogger(StoreLogger):
 
     Args:
         folder: of the local store, `mlflow.db` and `artifacts`; one for all runs.
-        uri: where runs go instead, such as the address of a server; None for the local store.
+        uri: where runs go instead, such as the address of a server; None for the local store. A
+            server that goes away and stays away ends the run as one that failed.
         experiment: under which runs are filed; made if missing.
         name: title of the run.
         group: tag that the jobs of one sweep share; None for no such tag.
@@ -71,16 +72,16 @@ class MlflowLogger(StoreLogger):
     ) -> None:
         super().__init__()
         database = ("sqlalchemy", "alembic")  # which mlflow-skinny alone does not bring along
-        require_packages("mlflow", "mlflow", *(database if uri is None else ()))
         self._folder = Path(folder).absolute()
-        self._uri = uri
+        self._uri = uri or None
+        require_packages("mlflow", "mlflow", *(database if self._uri is None else ()))
         self._experiment = experiment
         self._title = name
         self._tags = {**(tags or {}), GROUP: group, IDENTITY: id}
         self._identity = id
         self._client: Any = None
         self._run = ""
-        if uri is None:
+        if self._uri is None:
             self._check_folder()
 
     @rank_zero_only
@@ -104,7 +105,7 @@ class MlflowLogger(StoreLogger):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Two processes that make the tables of one database at once spoil it."""
+        """Of two processes that make one database at once, one could fail."""
         if self._uri is not None:
             yield
             return
