@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Numbers = Mapping[tuple[int, str], float]
+CONFIG = {"seed": 0, "model": {"name": "moe", "router": {"top_k": 2, "noise": None}}}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Kept:
 
 
 Read = Callable[[Path], list[Kept]]
+
+
+def numbers(table: Mapping[int, Mapping[str, float]]) -> Numbers:
+    return {(step, key): value for step, row in table.items() for key, value in row.items()}
 
 
 def mlflow_runs(logs: Path, experiment: str = "triptych") -> list[Kept]:

@@ -1,7 +1,6 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -18,13 +17,11 @@ from triptych.tracking import CsvLogger, MlflowLogger
 from triptych.tracking.flat import flattened
 
 from . import tiny
-from .stores import Kept, mlflow_runs
+from .stores import CONFIG, Kept, mlflow_runs, numbers
 from .test_csv import by_step
 from .test_flat import TABLES
 
 pytest.importorskip("mlflow")
-
-CONFIG = {"seed": 0, "model": {"name": "moe", "router": {"top_k": 2, "noise": None}}}
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,6 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(no_account: Path, logs: Path, request: pytest.FixtureRequest) -> Store:
     return Store(logs, request.node.name)
-
-
-def numbers(table: Mapping[int, Mapping[str, float]]) -> dict[tuple[int, str], float]:
-    return {(step, key): value for step, row in table.items() for key, value in row.items()}
 
 
 def test_a_run_has_every_number_of_the_table_and_all_settings(store: Store) -> None:

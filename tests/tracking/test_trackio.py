@@ -15,10 +15,9 @@ from triptych.tracking import CsvLogger, TrackioLogger
 from triptych.tracking.flat import flattened
 
 from . import tiny
-from .stores import Kept, trackio_runs
+from .stores import CONFIG, Kept, numbers, trackio_runs
 from .test_csv import by_step
 from .test_flat import TABLES
-from .test_mlflow import CONFIG, numbers
 
 # Not imported here: where its store is, is settled by the import.
 pytestmark = pytest.mark.skipif(find_spec("trackio") is None, reason="needs trackio")
