@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from triptych.result import find
 
 from ..tracking.stores import Kept, Read, mlflow_runs, trackio_runs
 from .commands import Commands, Outcome
@@ -185,3 +188,16 @@ def test_a_missing_package_is_one_line_before_anything_starts(
     ]
     assert "Traceback" not in outcome.err
     assert not (commands.place / "logs").exists()
+
+
+def test_replicas_are_a_run_each_also_those_that_fail(commands: Commands) -> None:
+    sweep = commands.sweep(BOTH, "replicas=2", "model.lr=1e9,3e-3")
+    found = dict(find(sweep.folder))
+    assert sorted(job.status for job in found.values()) == ["failed"] * 2 + ["finished"] * 2
+    for tracker in READERS:
+        runs = {run.id: run for run in kept(commands, tracker)}
+        assert runs.keys() == {job.id for job in found.values()}
+        for folder, job in found.items():
+            run, outcome = runs[job.id], replace(sweep, folder=folder)
+            assert (run.name, run.status) == (job.name, ENDS[tracker][job.status])
+            assert job.status == "failed" or run.numbers == outcome.numbers
