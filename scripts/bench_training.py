@@ -34,7 +34,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from triptych.config import register
 from triptych.data import Splits
 from triptych.moe import Routing
-from triptych.run.build import build_data, build_job, build_module, construct
+from triptych.run.build import build_data, build_job, build_module, construct, open_loggers
 from triptych.run.train import prepare_cpu, quieten
 from triptych.tracking import close_run
 
@@ -103,6 +103,7 @@ def ours(case: Case) -> float:
     """Seconds of `Trainer.fit` as `train.py` calls it. Its progress lines go nowhere."""
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), composed(case) as config:
         job = build_job(config, config["callbacks"]["best"]["dirpath"], str(case))
+        open_loggers(job.trainer.loggers, config)
         prepare_cpu(job.module, job.data, processes=1)
         _ = job.data.splits  # made now, and kept
         taken = cpu_seconds(lambda: job.trainer.fit(job.module, datamodule=job.data))

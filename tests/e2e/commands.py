@@ -25,7 +25,8 @@ TIMEOUT_S = 300
 MARK = "TRIPTYCH_TEST_MARK"
 SMALL = ("debug=fast", "logger=csv")
 # What a machine, a shell or a cluster may have set, and what a test must not inherit.
-FOREIGN = ("WANDB_", "HYDRA_", "PL_", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_", "SLURM_")
+TRACKERS = ("WANDB_", "MLFLOW_", "TRACKIO_", "HF_", "DO_NOT_TRACK")
+FOREIGN = (*TRACKERS, "HYDRA_", "PL_", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_", "SLURM_")
 
 WANDB_FOLDERS = ("CACHE", "CONFIG", "DATA", "ARTIFACT")
 NOBODY_LISTENS = "http://127.0.0.1:9"

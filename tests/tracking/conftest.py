@@ -16,7 +16,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home and no credentials, inherited by child processes; gives the home."""
     for name in list(os.environ):
-        if name.startswith("WANDB_"):
+        if name.startswith(("WANDB_", "MLFLOW_", "TRACKIO_", "HF_")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     for name in ("CACHE", "CONFIG", "DATA", "ARTIFACT"):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,16 @@ def test_the_jobs_of_a_sweep_share_a_group_and_a_folder_but_no_name(no_account: 
         (["logger=wandb", "logger.wandb.mode=disabled"], ["csv", "tables", "wandb"]),
         (["logger=tensorboard"], ["csv", "tables", "tensorboard"]),
         (["logger=[csv,tensorboard]"], ["csv", "tables", "tensorboard"]),
+        (["logger=mlflow"], ["csv", "mlflow", "tables"]),
+        (["logger=trackio"], ["csv", "tables", "trackio"]),
+        (["logger=[many,mlflow,trackio]"], ["csv", "mlflow", "tables", "trackio", "wandb"]),
         (["~logger.wandb"], ["csv", "tables"]),
     ],
 )
 def test_each_choice_builds(no_account: Path, overrides: list[str], loggers: list[str]) -> None:
-    if "tensorboard" in loggers:
-        pytest.importorskip("tensorboard")
+    for name in {"tensorboard", "mlflow", "trackio"} & set(loggers):
+        if find_spec(name) is None:
+            pytest.skip(f"needs {name}")
     resolvers.register()
     Path("primary.yaml").write_text(PRIMARY % CONF)
     place = [f"hydra.runtime.output_dir={Path.cwd()}", "hydra.mode=RUN"]

@@ -1,6 +1,6 @@
 """Configuration in, objects out: the one place that calls `instantiate`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Job:
 
 
 def build_job(config: Mapping[str, Any], folder: str, title: str, share: float = 1.0) -> Job:
-    """A whole run from its configuration.
+    """A whole run from its configuration; its loggers are not open yet.
 
     Args:
         config: plain and resolved.
@@ -91,9 +91,13 @@ def build_job(config: Mapping[str, Any], folder: str, title: str, share: float =
     return Job(trainer, module, data, meter, kept[0], early_ends)
 
 
-def open_loggers(job: Job, config: Mapping[str, Any]) -> None:
-    """Tells the loggers of a run its settings."""
-    for logger in job.trainer.loggers:
+def open_loggers(loggers: Iterable[Logger], config: Mapping[str, Any]) -> None:
+    """Tells loggers the settings, with which their runs begin.
+
+    Raises:
+        InvalidSetting: if one cannot begin; those before it are open then.
+    """
+    for logger in loggers:
         logger.log_hyperparams(config_for_loggers(config))
 
 

@@ -6,21 +6,22 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from triptych import result as results
-from triptych.errors import IncompatibleSettings, InvalidSetting
+from triptych.errors import IncompatibleSettings, InvalidSetting, one_line
 from triptych.launch.stopping import Preempted, Terminated
 from triptych.result import Result
 from triptych.run.facts import config_hash, git_state, now, versions
-from triptych.tracking import agent_run, close_run
+from triptych.tracking import StoreLogger, agent_run, close_run
 from triptych.world import is_first_rank
 
 
@@ -65,10 +66,13 @@ def identified(loggers: Mapping[str, Any], run_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def recorded(result: Result, folder: Path) -> Iterator[None]:
+def recorded(result: Result, folder: Path, loggers: Sequence[Logger]) -> Iterator[None]:
     """Writes `running` now, and what became of the run at the end; closes the loggers.
 
     In a sweep, settings that do not fit together are recorded as `skipped` and end there.
+
+    Args:
+        loggers: of the run; looked at when it ends, so they may be built inside.
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     begin = time.perf_counter()
@@ -96,6 +100,18 @@ def recorded(result: Result, folder: Path) -> Iterator[None]:
         result.seconds["total"] = time.perf_counter() - begin
         _write(result, folder)
         close_run(exit_code)
+        _end(loggers, result.status)
+
+
+def _end(loggers: Sequence[Logger], status: str) -> None:
+    """A tracker that cannot be told hides neither the error of the run nor its result."""
+    for logger in loggers:
+        if isinstance(logger, StoreLogger):
+            try:
+                logger.end(status)
+            except Exception as error:
+                kind = type(logger).__name__
+                print(f"{kind} was not told `{status}`: {one_line(error)}", file=sys.stderr)
 
 
 def _interrupt(error: BaseException) -> BaseException | None:

@@ -10,6 +10,7 @@ from typing import Any, final
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning import __version__ as lightning_version
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from triptych import evaluations
@@ -20,7 +21,7 @@ from triptych.run.facts import reset_peak_memory
 from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.train import Score, outcome, plain, prepare_cpu, quieten, score, test
 from triptych.sweep import Replica, earlier
-from triptych.tracking import Deferred, FolderLogger
+from triptych.tracking import Deferred, FolderLogger, StoreLogger
 from triptych.training import KEY, LockstepData, LockstepModule, Member, Progress
 
 
@@ -56,7 +57,8 @@ class _Run:
             self.config["logger"] = self.result.config["logger"] = loggers
             for file in (METRICS, evaluations.FILE):  # of an earlier start
                 (folder / file).unlink(missing_ok=True)
-            self._record = recorded(self.result, folder)
+            self._opened: list[Logger] = []
+            self._record = recorded(self.result, folder, self._opened)
             self._record.__enter__()
             self._is_open = True
 
@@ -80,7 +82,10 @@ class _Run:
             folder = str(self.replica.folder)
             self.job = job = build_job(self.config, folder, self.result.name, share)
             OmegaConf.save(OmegaConf.create(self.config), self.replica.folder / "config.yaml")
-        loggers = [x if isinstance(x, FolderLogger) else Deferred(x) for x in job.trainer.loggers]
+        side_by_side = FolderLogger | StoreLogger  # the others know one open run at a time
+        loggers = [x if isinstance(x, side_by_side) else Deferred(x) for x in job.trainer.loggers]
+        self._opened += [x for x in loggers if isinstance(x, StoreLogger)]
+        open_loggers(self._opened, self.config)
         self._deferred = [logger for logger in loggers if isinstance(logger, Deferred)]
         self.member = Member(
             module=job.module,
@@ -109,7 +114,7 @@ class _Run:
 
     def _test(self) -> None:
         result, job, member = self.result, self.job, self.member
-        open_loggers(job, self.config)
+        open_loggers([deferred.logger for deferred in self._deferred], self.config)
         for logger in self._deferred:
             logger.hand_over()
         best = self._write_best()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -73,7 +74,8 @@ def train(cfg: DictConfig) -> Score | None:
     goes_on = before is not None or is_own_checkpoint(config["ckpt_path"], folder)
     result.id = identity(folder, goes_on)
     config["logger"] = result.config["logger"] = identified(config["logger"], result.id)
-    with recorded(result, folder):
+    loggers: list[Logger] = []
+    with recorded(result, folder, loggers):
         if unresolved is not None:
             raise unresolved
         raw: Any = OmegaConf.to_container(cfg, resolve=False)
@@ -82,7 +84,8 @@ def train(cfg: DictConfig) -> Score | None:
         if config["ckpt_path"] is not None and is_first_rank():
             carry_logs(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
-        open_loggers(job, config)
+        loggers += job.trainer.loggers
+        open_loggers(loggers, config)
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         _fit_and_test(job, config["ckpt_path"], result)

@@ -1,12 +1,11 @@
 """TensorBoard, for those who want it: an extra, not a dependency."""
 
-import importlib.util
 from pathlib import Path
 from typing import final
 
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 
-from triptych.errors import InvalidSetting
+from triptych.tracking.packages import require_packages
 
 
 @final
@@ -21,8 +20,5 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise InvalidSetting(
-                "logger=tensorboard needs a package that is missing: pip install -e '.[trackers]'"
-            )
+        require_packages("tensorboard", "tensorboard")
         super().__init__(folder, name="", version="tensorboard", default_hp_metric=False)
