@@ -37,11 +37,14 @@ class StudySweeper(Sweeper):
         Args:
             arguments: what was typed beside the study, for every job.
         """
-        from triptych.sweep import run_study  # Hydra imports this file for every command
+        # Hydra imports this file for every command.
+        from triptych.sweep import Vectorizing, run_study
 
         assert self.config is not None, "Hydra calls setup first"
         assert self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
+        together = self.config.sweep.vectorize
+        launcher = Vectorizing(self.launcher, self.config) if together else self.launcher
         return run_study(
-            self.study, arguments, folder, self.launcher.launch, self.validate_batch_is_legal
+            self.study, arguments, folder, launcher.launch, self.validate_batch_is_legal
         )

@@ -33,6 +33,10 @@ class LayerCollapsed(ArithmeticError):
     """A sparse layer lost its last weight; the message names layer and step."""
 
 
+class ReplicaFailed(RuntimeError):
+    """Of nets that one process trained together not all could be; the message says how many."""
+
+
 class MasksDiffer(RuntimeError):
     """Processes that train one net together have different masks; the message names the step."""
 

@@ -48,35 +48,30 @@ def check(config: Mapping[str, Any]) -> None:
         check_resumable(config["ckpt_path"], config)
 
 
-def check_lockstep(config: Mapping[str, Any]) -> None:
-    """Refuses what only a run of its own can do.
-
-    Raises:
-        IncompatibleSettings: naming the key, the value and the remedy.
-    """
+def why_not_lockstep(config: Mapping[str, Any]) -> str | None:
+    """What about these settings only a run of its own can do, or None."""
     trainer = config["trainer"]
-    alone = {"devices": (1, "1", "auto"), "num_nodes": (1,), "accumulate_grad_batches": (1,)}
-    alone |= {"compile": (False,), "strategy": ("auto", None)}
-    alone |= {"gradient_clip_algorithm": (None, "norm")}
-    alone |= {"precision": ("32-true", "64-true", 32, 64, "32", "64", None)}
-    for key, possible in alone.items():
-        value = trainer.get(key, possible[0])
-        if value not in possible:
-            raise IncompatibleSettings(
-                f"trainer.{key}={value} is not for replicas, which one process trains in lockstep:"
-                f" leave it out, or train with replicas=1"
-            )
+    possible = {
+        "devices": (1, "1", "auto"),
+        "num_nodes": (1,),
+        "accumulate_grad_batches": (1,),
+        "compile": (False,),
+        "strategy": ("auto",),
+        "gradient_clip_algorithm": (None, "norm"),
+        "precision": ("32-true", "64-true", 32, 64, "32", "64"),
+    }
+    for key, values in possible.items():
+        if key in trainer and trainer[key] not in values:
+            return f"trainer.{key}={trainer[key]} is not for nets that are trained in lockstep"
     for name, node in config["callbacks"].items():
         kind = node["_target_"].rpartition(".")[2] if node else ""
         if kind not in ("", "BestCheckpoint", "ModelCheckpoint", "Patience", "Threshold"):
-            raise IncompatibleSettings(
-                f"callbacks.{name} ({kind}) is not for replicas, which one process trains in"
-                " lockstep: leave it out, or train with replicas=1"
-            )
+            return f"callbacks.{name} ({kind}) is not for nets that are trained in lockstep"
+    if config["match"] and config["match"]["_target_"].endswith(".TimeMatch"):
+        return "match=time measures single nets, which is not for nets that are trained in lockstep"
     if config["ckpt_path"] is not None:
-        raise IncompatibleSettings(
-            f"ckpt_path={config['ckpt_path']} is of one run: train with replicas=1"
-        )
+        return f"ckpt_path={config['ckpt_path']} is of one run"
+    return None
 
 
 def check_known(overrides: Sequence[str], config: Mapping[str, Any]) -> None:

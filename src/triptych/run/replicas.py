@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,10 +17,20 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from triptych import evaluations
 from triptych.run.build import Job, build_job, build_trainer, open_loggers
 from triptych.run.checkpoint import METRICS
-from triptych.run.checks import check, check_known, check_lockstep
+from triptych.run.checks import check_known, why_not_lockstep
 from triptych.run.facts import reset_peak_memory
 from triptych.run.recorder import identified, identity, new_result, recorded
-from triptych.run.train import Score, outcome, plain, prepare_cpu, quieten, score, test
+from triptych.run.train import (
+    Score,
+    matched,
+    outcome,
+    plain,
+    prepare_cpu,
+    quieten,
+    score,
+    test,
+    train,
+)
 from triptych.sweep import Replica, earlier
 from triptych.tracking import Deferred, FolderLogger, StoreLogger
 from triptych.training import KEY, LockstepData, LockstepModule, Member, Progress
@@ -40,7 +51,7 @@ class _Run:
     def __init__(self, cfg: DictConfig, replica: Replica) -> None:
         self.replica = replica
         with _as(replica):
-            own = _of(cfg, replica)
+            own = self.cfg = _of(cfg, replica)
             self.config: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # pyright: ignore
             self.raw: Any = OmegaConf.to_container(own, resolve=False)
             self.result = new_result(self.config, list(replica.overrides))
@@ -77,8 +88,9 @@ class _Run:
         """
         with _as(self.replica):
             check_known(self.result.overrides, self.raw)
-            check(self.config)
-            check_lockstep(self.config)
+            if (reason := why_not_lockstep(self.config)) is not None:
+                raise InvalidSetting(f"{reason}: leave it out, or train with replicas=1")
+            self.config = matched(self.cfg, self.config, self.result)
             folder = str(self.replica.folder)
             self.job = job = build_job(self.config, folder, self.result.name, share)
             OmegaConf.save(OmegaConf.create(self.config), self.replica.folder / "config.yaml")
@@ -106,7 +118,7 @@ class _Run:
             self._test()
         except Exception as error:
             self.close(error)
-            print(f"failed {' '.join(self.replica.overrides)}: {error}")
+            print(f"error: replica {self.replica.folder}: {error}", file=sys.stderr)
         else:
             self.close(None)
             print(outcome(self.result, self.replica.folder))
@@ -189,12 +201,29 @@ def train_replicas(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score |
     return [run.score for run in runs]
 
 
+def train_group(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | None]:
+    """`train_replicas`, or one after the other if they cannot be trained in lockstep."""
+    config: Any = OmegaConf.to_container(_of(cfg, replicas[0]), resolve=True)
+    reason = why_not_lockstep(config)
+    if reason is None:
+        return train_replicas(cfg, replicas)
+    print(f"one after the other: {reason}", file=sys.stderr)
+    scores: list[Score | None] = []
+    for replica in replicas:
+        with _as(replica):
+            scores.append(train(_of(cfg, replica)))
+    return scores
+
+
 def _fit(runs: "Sequence[_Run]") -> None:
     """Those with the same optimizer side by side, so that one serves them."""
     runs = sorted(runs, key=lambda run: _learning(run.config))
     members = [run.member for run in runs]
     settings = {**runs[0].config["trainer"], "enable_checkpointing": False}
+    numbers = [run.replica.number for run in runs]
     title = f"{len(runs)} replicas of {runs[0].result.panel}"
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        title = f"runs {min(numbers) + 1} to {max(numbers) + 1}: {title}"
     config = {**runs[0].config, "trainer": settings}
     trainer = build_trainer(config, [Progress(title)], [], str(runs[0].replica.folder))
     module = LockstepModule(members, _alike(runs))

@@ -80,7 +80,7 @@ def train(cfg: DictConfig) -> Score | None:
             raise unresolved
         raw: Any = OmegaConf.to_container(cfg, resolve=False)
         check_known(result.overrides, raw)
-        config = _matched(cfg, config, result)
+        config = matched(cfg, config, result)
         if config["ckpt_path"] is not None and is_first_rank():
             carry_logs(config["ckpt_path"], folder)
         job = build_job(config, str(folder), title(result))
@@ -99,7 +99,7 @@ def train(cfg: DictConfig) -> Score | None:
     return score(result, config["sweep"]["objectives"])
 
 
-def _matched(cfg: DictConfig, config: dict[str, Any], result: Result) -> dict[str, Any]:
+def matched(cfg: DictConfig, config: dict[str, Any], result: Result) -> dict[str, Any]:
     """The settings, checked, at the width that a match finds or has found before."""
     apart = {key: config[key] for key in ("logger", "ckpt_path")}  # are not as they were typed
     config = as_found(cfg, config["ckpt_path"]) | apart

@@ -6,6 +6,7 @@ from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
 from triptych.sweep.replica import Replica, by_seed, read_group
 from triptych.sweep.stages import run_study
+from triptych.sweep.vectorize import Vectorizing
 
 __all__ = [
     "ENTRY",
@@ -13,6 +14,7 @@ __all__ = [
     "Earlier",
     "Replica",
     "SweepCallback",
+    "Vectorizing",
     "by_seed",
     "count_jobs",
     "earlier",

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -52,4 +53,10 @@ def title(result: Result) -> str:
     # A job may have a working directory of its own (hydra.job.chdir).
     note = read_note(Path(hydra.runtime.cwd, hydra.sweep.dir))
     total = f" of {note.jobs}" if note is not None else ""
-    return f"run {int(hydra.job.num) + 1}{total}: {name}"
+    return f"run {_number(hydra) + 1}{total}: {name}"
+
+
+def _number(hydra: HydraConf) -> int:
+    """By its folder: among jobs that are trained together those of Hydra's are not numbered so."""
+    folder = Path(hydra.runtime.output_dir).name
+    return int(folder if folder.isdigit() else hydra.job.num)

@@ -11,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from triptych.errors import InvalidSetting
 from triptych.result import write_whole
 
-NUMBERS = ("seed", "model.lr", "model.clip", "model.balance_coef", "model.z_coef", "model.sparsity")
+SPARSITY = "model.sparsity"
+NUMBERS = ("seed", "model.lr", "model.clip", "model.balance_coef", "model.z_coef", SPARSITY)
 NUMBERS_OF = ("optimizer.",)
 """Keys, and beginnings of keys, in which replicas may differ: none changes a shape."""
 
@@ -82,8 +83,11 @@ def grouped(jobs: Sequence[Sequence[str]], most: int) -> list[list[int]]:
     """
     found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
     for number, overrides in enumerate(jobs):
-        rest = tuple(o for o in overrides if not may_differ(o))
-        keys = tuple(sorted(key_of(o) for o in overrides if may_differ(o)))
+        # Where a width is found for each sparsity, or a kernel holds the weights alone.
+        shaping = any(key_of(o) in ("match", "model/kernel") for o in overrides)
+        fixed = [o for o in overrides if not may_differ(o) or (shaping and SPARSITY in o)]
+        rest = tuple(fixed)
+        keys = tuple(sorted(key_of(o) for o in overrides if o not in fixed))
         found.setdefault((rest, keys), []).append(number)
     return [group[i : i + most] for group in found.values() for i in range(0, len(group), most)]
 
