@@ -5,7 +5,6 @@ from triptych.run.ceilings import Ceilings, measure_ceilings
 from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
-from triptych.run.latency import measure_latencies
 from triptych.run.match import DeclaredMatch
 from triptych.run.time_match import TimeMatch
 from triptych.run.train import train
@@ -19,6 +18,5 @@ __all__ = [
     "evaluate",
     "export",
     "measure_ceilings",
-    "measure_latencies",
     "train",
 ]
