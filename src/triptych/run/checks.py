@@ -22,7 +22,7 @@ WHOLE = {
     "data": (
         *("n_train", "n_val", "n_test", "batch_size", "seq_len"),
         *("num_clusters", "teacher_units", "d_content", "d_in", "relevant", "d_patch"),
-        *("num_families", "label_bins"),
+        *("num_families", "label_bins", "window"),
     ),
 }
 """Settings that count something."""
