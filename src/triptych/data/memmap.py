@@ -34,8 +34,8 @@ from triptych.result import write_whole
 
 NAMES = "names.json"
 BLOCK_BYTES = 1 << 18
-"""64 of them are 16 MiB: the C library takes larger arrays anew from the system each time, which costs
-more than reading them."""
+"""64 of them are 16 MiB. Arrays above 32 MiB come anew from the system each time, which costs more
+than reading them from its cache."""
 
 
 @final
