@@ -58,7 +58,7 @@ def generation(n: int, names: tuple[str, ...], rounds: int) -> Row:
         ),
         ("loop of the source", lambda: source_signals(n, SEQ_LEN, NOISE, np.random.RandomState(0))),
         rounds,
-        goal=1 / 50,
+        goal=1 / 100,
     )
 
 

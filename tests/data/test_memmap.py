@@ -245,7 +245,7 @@ def test_memory_is_bounded_whatever_the_size_of_the_files(tmp_path):
     )
     read, mib = done.stdout.split()
     assert int(read) == n
-    assert float(mib) < 60  # of 195: two windows of 4 MiB, and what the allocator keeps
+    assert float(mib) < 60  # of 195: three windows of 1 MiB, and what the allocator keeps
 
 
 def test_training_on_files_is_training_in_memory(tmp_path):

@@ -7,7 +7,6 @@ from typing import NamedTuple, final
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from triptych.data.signals import Samples
@@ -114,9 +113,17 @@ class MappedSamples:
         into them stays in this process."""
         return Samples(*(self._tensor(kind) for kind in KINDS))
 
-    def read(self, rows: Int[Tensor, " n"]) -> Samples:
-        """Some rows, in memory."""
-        return Samples(*(part.index_select(0, rows) for part in self.samples))
+    def read(self, spans: Spans) -> Samples:
+        """Some rows, in memory, in the order of the file."""
+        return Samples(*(torch.cat([part[i:j] for i, j in spans]) for part in self.samples))
+
+    def read_into(self, rows: Samples, start: int, spans: Spans) -> None:
+        """The same, written over `rows` from `start` on."""
+        for to, part in zip(rows, self.samples, strict=True):
+            end = start
+            for first, last in spans:
+                begin, end = end, end + last - first
+                to[begin:end] = part[first:last]
 
     def expect(self, spans: Spans) -> None:
         """Asks the system to begin reading these rows, and does not wait for them."""

@@ -34,16 +34,15 @@ from triptych.result import write_whole
 
 NAMES = "names.json"
 BLOCK_BYTES = 1 << 18
-"""64 of them are 16 MiB. Arrays above 32 MiB come anew from the system each time, which costs more
-than reading them from its cache."""
+"""32 of them are 8 MiB: arrays of some 10 MiB and more come anew from the system each time, which
+costs more than reading them from its cache."""
 
 
 @final
 class MemmapData(ClassificationData):
     """Features, classes and families in files. Values are used as they are: nothing is scaled.
 
-    Memory holds two windows of `window` blocks and one batch, whatever the size of the files. The
-    order of training, and what it is not, is described in `triptych.data.windows`.
+    Memory holds three windows of `window` blocks, whatever the size of the files. The order of training, and what it is not, is described in `triptych.data.windows`.
 
     Args:
         seed: the seed of the run; the order of training is derived from it.
@@ -63,7 +62,7 @@ class MemmapData(ClassificationData):
         path: str | None,
         batch_size: int = 128,
         block: int | None = None,
-        window: int = 64,
+        window: int = 32,
     ) -> None:
         super().__init__(seed, batch_size)
         if path is None:
@@ -117,7 +116,7 @@ class MemmapData(ClassificationData):
 
     def example(self) -> Samples:
         """The first window of the first epoch."""
-        return self._parts["train"].read(next(self._order().pieces()).rows)
+        return self._parts["train"].read(next(self._order().pieces()).spans)
 
     def _order(self) -> ShuffledWindows:
         return ShuffledWindows(len(self._parts["train"]), self._block, self._window, self.seed)

@@ -1,27 +1,27 @@
 """Batches of samples that stay in files: read in windows, one window ahead."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, final
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, pairwise
+from typing import Any, final
+
+from jaxtyping import Int
+from torch import Tensor
 
 from triptych.data.mapped import MappedSamples
 from triptych.data.signals import Samples
 from triptych.data.windows import Chunks
 
-
-class _Coming(NamedTuple):
-    """Batches that a thread is reading."""
-
-    samples: Future[Samples]
-    sizes: list[int]
+Window = tuple[Samples, list[int]]
+"""The rows of some batches, and the sizes of these."""
 
 
 @final
 class StreamedBatches:
     """Iterates over the batches of one process with the contract of `TensorBatches`.
 
-    While the batches of one window are used, a thread reads the next: memory holds two windows,
-    whatever the size of the files.
+    While the batches of one window are used, a thread reads the next: memory holds three windows
+    (what is read, what is used, and room to shuffle), whatever the size of the files.
 
     Attributes:
         batch_sampler: the plan, under the name by which Lightning finds `sampler.set_epoch`.
@@ -36,27 +36,28 @@ class StreamedBatches:
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[Samples]:
-        first, self._first = self._first, 0
-        number = first
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            for samples, sizes in self._windows(reader, first):
-                for x, y, family in zip(*(part.split(sizes) for part in samples), strict=True):
-                    number += 1
-                    self._next = number
-                    yield Samples(x, y, family)
+        number, self._first = self._first, 0
+        for samples, sizes in _ahead(self._windows(number)):
+            for x, y, family in zip(*(part.split(sizes) for part in samples), strict=True):
+                number += 1
+                self._next = number
+                yield Samples(x, y, family)
 
-    def _windows(
-        self, reader: ThreadPoolExecutor, first: int
-    ) -> Iterator[tuple[Samples, list[int]]]:
-        now: _Coming | None = None
-        for rows, sizes, spans in self.batch_sampler.chunks(first):
-            self._source.expect(spans)
-            coming = _Coming(reader.submit(self._source.read, rows), sizes)
-            if now is not None:
-                yield now.samples.result(), now.sizes
-            now = coming
-        if now is not None:
-            yield now.samples.result(), now.sizes
+    def _windows(self, first: int) -> Iterator[Window]:
+        # One room for all windows: memory that is new to the process costs more than reading.
+        room, kept = _room(self._source.samples, 0), _room(self._source.samples, 0)
+        for chunk, following in pairwise(chain(self.batch_sampler.chunks(first), [None])):
+            assert chunk is not None
+            if following is not None:
+                self._source.expect(following.spans)
+            old, new = len(kept.y), sum(last - first for first, last in chunk.spans)
+            if old + new > len(room.y):
+                room = _room(room, old + new)
+            for part, head in zip(room, kept, strict=True):
+                part[:old] = head
+            self._source.read_into(room, old, chunk.spans)
+            kept = _picked(room, chunk.keep)
+            yield _picked(room, chunk.places), chunk.sizes
 
     def state_dict(self) -> dict[str, Any]:
         """The number of the batch that comes next; 0 after the last one."""
@@ -65,3 +66,21 @@ class StreamedBatches:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Lets the next iteration begin with that batch, and those after it with the first."""
         self._first = self._next = state_dict["next"]
+
+
+def _room(like: Samples, n: int) -> Samples:
+    """Uninitialised memory for n rows."""
+    return Samples(*(part.new_empty(n, *part.shape[1:]) for part in like))
+
+
+def _picked(samples: Samples, places: Int[Tensor, " n"]) -> Samples:
+    return Samples(*(part.index_select(0, places) for part in samples))
+
+
+def _ahead(windows: Iterator[Window]) -> Iterator[Window]:
+    """The same; while one is used, a thread makes the next."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, windows, None)
+        while (now := coming.result()) is not None:
+            coming = reader.submit(next, windows, None)
+            yield now

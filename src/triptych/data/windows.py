@@ -23,20 +23,44 @@ from triptych.seeds import derive
 Spans = list[tuple[int, int]]
 """Consecutive rows, each from the first to before the second number."""
 
+NOTHING = torch.empty(0, dtype=torch.long)
+
+
+def lying(spans: Spans) -> Int[Tensor, " n"]:
+    """The numbers of all rows, span by span.
+
+    >>> lying([(0, 2), (5, 6)]).tolist()
+    [0, 1, 5]
+    """
+    return torch.cat([torch.arange(*span) for span in spans])
+
 
 class Piece(NamedTuple):
-    """The next rows of an order, and where in the file they lie."""
+    """The next rows of an order.
 
-    rows: Int[Tensor, " n"]
+    Attributes:
+        spans: where in the file they lie.
+        order: of the rows of all spans, put one after another: which comes next.
+    """
+
     spans: Spans
+    order: Int[Tensor, " n"]
 
 
 class Chunk(NamedTuple):
-    """The next batches of a process: rows of all, their sizes, and what of the file to read."""
+    """The next batches of a process, out of what was kept from the chunk before and new rows.
 
-    rows: Int[Tensor, " n"]
-    sizes: list[int]
+    Attributes:
+        spans: the new rows.
+        places: of the rows of all batches, among what was kept and the new rows behind it.
+        sizes: of the batches; there may be none.
+        keep: places of what the next chunk begins with.
+    """
+
     spans: Spans
+    places: Int[Tensor, " n"]
+    sizes: list[int]
+    keep: Int[Tensor, " m"]
 
 
 class Pieces(Protocol):
@@ -87,19 +111,17 @@ class ShuffledWindows:
         """One window after another; those before row `first` are not made."""
         blocks = torch.randperm(-(-self._n // self._block), generator=self._stream("blocks"))
         for number, members in enumerate(blocks.split(self._window)):
-            starts = members * self._block
+            starts = members.sort().values * self._block  # as a disk likes them
             ends = (starts + self._block).clamp(max=self._n)
             size = int((ends - starts).sum())
             if first < size:
-                rows = (starts[:, None] + torch.arange(self._block)).flatten()
                 order = torch.randperm(size, generator=self._stream("rows", number))
-                spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
-                yield Piece(rows[rows < self._n][order][first:], spans)
+                yield Piece(list(zip(starts.tolist(), ends.tolist(), strict=True)), order[first:])
             first = max(first - size, 0)
 
     def indices(self) -> Int[Tensor, " n"]:
         """The whole order at once, as an in-memory plan wants it."""
-        return torch.cat([piece.rows for piece in self.pieces()])
+        return torch.cat([lying(piece.spans)[piece.order] for piece in self.pieces()])
 
     def _stream(self, *purpose: str | int) -> Generator:
         return Generator().manual_seed(derive(self._seed, "order", self._epoch, *purpose))
@@ -119,7 +141,7 @@ class SequentialPieces:
         """Those from row `first` on."""
         for start in range(first, self._n, self._size):
             stop = min(start + self._size, self._n)
-            yield Piece(torch.arange(start, stop), [(start, stop)])
+            yield Piece([(start, stop)], torch.arange(stop - start))
 
 
 @final
@@ -145,18 +167,17 @@ class StreamedGlobalBatches:
         if first >= len(self):
             return
         size, share = self._batch_size, self._batch_size // self._world
-        left, spans = torch.empty(0, dtype=torch.long), []
+        kept = 0
         for piece in self.sampler.pieces(first * size):
-            rows, spans = torch.cat([left, piece.rows]), spans + piece.spans
-            batches = len(rows) // size
-            mine = rows[: batches * size].view(batches, self._world, share)[:, self._rank]
-            if batches:
-                yield Chunk(mine.flatten(), [share] * batches, spans)
-                spans = []
-            left = rows[batches * size :]
+            places = torch.cat([torch.arange(kept), kept + piece.order])
+            batches = len(places) // size
+            mine = places[: batches * size].view(batches, self._world, share)[:, self._rank]
+            keep = places[batches * size :]
+            yield Chunk(piece.spans, mine.flatten(), [share] * batches, keep)
+            kept = len(keep)
         if self._last:
             start = self._rank * self._last
-            yield Chunk(left[start : start + self._last], [self._last], spans)
+            yield Chunk([], torch.arange(start, start + self._last), [self._last], NOTHING)
 
 
 @final
@@ -176,5 +197,5 @@ class StreamedShards:
         start, sizes = self._start + sum(self._sizes[:first]), iter(self._sizes[first:])
         while group := list(islice(sizes, self._together)):
             stop = start + sum(group)
-            yield Chunk(torch.arange(start, stop), group, [(start, stop)])
+            yield Chunk([(start, stop)], torch.arange(stop - start), group, NOTHING)
             start = stop
