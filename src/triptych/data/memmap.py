@@ -42,7 +42,8 @@ costs more than reading them from its cache."""
 class MemmapData(ClassificationData):
     """Features, classes and families in files. Values are used as they are: nothing is scaled.
 
-    Memory holds three windows of `window` blocks, whatever the size of the files. The order of training, and what it is not, is described in `triptych.data.windows`.
+    Memory holds three windows of `window` blocks, whatever the size of the files. The order of
+    training, and what it is not, is described in `triptych.data.windows`.
 
     Args:
         seed: the seed of the run; the order of training is derived from it.
