@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SIZE ?= small
+BENCHES ?= startup data sweep training logging moe sparse
 # Trainings of the frontier are too long for the small size; the last ones have the most runs.
 STUDIES ?= diversity samples balance label_noise support source_sparsity patches $(if $(filter small,$(SIZE)),,frontier) \
   $(if $(filter full,$(SIZE)),controls experts sparsity masks attributes map_samples map_routes latency)
@@ -42,14 +43,14 @@ system:  ## install chromium, g++ and SLURM with apt, for the tests that open pa
 native: $(READY)  ## compile the CPU operators of MoE layers and of blocks, which runs then take
 	$(BIN)/python -m triptych.native
 
-bench: $(READY)  ## run the benchmarks (QUICK=1: a short form), with what can be compiled
+# Quick figures go to logs/bench and are held against the committed ones. All are run, then it fails if one has.
+bench: $(READY)  ## all benchmarks in 10 minutes, against the committed ones (FULL=1: in hours, into benchmarks/)
 	-$(BIN)/python -m triptych.native
-	$(BIN)/python scripts/bench_data.py $(if $(QUICK),--quick)
-	$(BIN)/python scripts/bench_sweep.py $(if $(QUICK),--quick)
-	$(BIN)/python scripts/bench_training.py $(if $(QUICK),--quick)
-	$(BIN)/python scripts/bench_logging.py $(if $(QUICK),--quick)
-	$(BIN)/python scripts/bench_moe.py $(if $(QUICK),--quick)
-	$(BIN)/python scripts/bench_sparse.py $(if $(QUICK),--quick)
+	@for name in $(BENCHES); do echo "== $$name"; \
+	  $(BIN)/python scripts/bench_$$name.py $(if $(FULL),,--quick) \
+	    --out $(if $(FULL),benchmarks,logs/bench)/$$name.json || failed="$$failed $$name"; done; \
+	$(if $(FULL),,$(BIN)/python scripts/bench_compare.py logs/bench;) \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 # Two runs side by side, each in one thread. The same command goes on where it was stopped.
 study: $(READY)  ## the studies of conf/experiment/study, one page in reports/studies/SIZE (SIZE=small|acceptance|full)

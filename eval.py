@@ -3,6 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
+from triptych.garbage import lasting
 from triptych.launch import command, stoppable
 
 
@@ -10,7 +11,8 @@ from triptych.launch import command, stoppable
 def main(cfg: DictConfig) -> None:
     """Rebuilds data and model from the checkpoint alone."""
     with stoppable():
-        from triptych.run import evaluate
+        with lasting():
+            from triptych.run import evaluate
 
         evaluate(cfg)
 

@@ -3,6 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
+from triptych.garbage import lasting
 from triptych.launch import command, isolated_job
 
 
@@ -10,7 +11,8 @@ from triptych.launch import command, isolated_job
 def main(cfg: DictConfig) -> object:
     """One job. Heavy imports wait until here, so that `--help` and `--cfg job` answer at once."""
     with isolated_job(cfg.sweep.fail_fast):
-        from triptych.run import run_job
+        with lasting():
+            from triptych.run import run_job
 
         return run_job(cfg)
 

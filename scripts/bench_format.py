@@ -68,14 +68,19 @@ class Row:
         return self.low <= self.goal if self.better == "lower" else self.high >= self.goal
 
 
-def arguments(description: str | None) -> argparse.Namespace:
+def parser(description: str | None) -> argparse.ArgumentParser:
     """The command line of every benchmark: `quick` (bool) and `out` (Path or None)."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.json", help="also write JSON and Markdown"
     )
-    return parser.parse_args()
+    return parser
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """What was typed to a benchmark that takes nothing else."""
+    return parser(description).parse_args()
 
 
 def interleave(

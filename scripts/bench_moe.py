@@ -39,6 +39,7 @@ PADS = ("padded",)  # slow by design where load is skewed
 LARGE = Shape(4096, 256, 1024, 8, 2)
 MIDDLE = Shape(4096, 128, 512, 8, 2)
 SMALLEST = Shape(64, 16, 32, 4, 2)
+QUICK_TOKENS = 1024
 
 
 Goals = dict[str, float]
@@ -52,7 +53,7 @@ class Plan:
     Attributes:
         threads: of torch.
         rounds: timings of each subject.
-        quick: tiny sizes, to see that it runs.
+        quick: tiny sizes instead of large ones.
     """
 
     threads: int
@@ -67,7 +68,7 @@ class Plan:
     @property
     def shortest(self) -> float:
         """Seconds that one timing lasts at least: shorter steps are repeated."""
-        return 0.0 if self.quick else SHORTEST
+        return SHORTEST
 
     def case(self, name: str, shape: Shape) -> str:
         """The first cell of a row."""
@@ -79,8 +80,8 @@ class Plan:
         return value if self.threads == 1 else None
 
     def shape(self, shape: Shape) -> Shape:
-        """The shape itself, or a tiny one with as many experts."""
-        if not self.quick:
+        """The shape itself; quickly, instead of a large one a tiny one with as many experts."""
+        if not self.quick or shape.tokens <= QUICK_TOKENS:
             return shape
         return replace(SMALLEST, dtype=shape.dtype, experts=shape.experts, skew=shape.skew)
 

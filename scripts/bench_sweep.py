@@ -52,11 +52,11 @@ def main() -> None:
     rows = []
     for shown, logger in LOGGERS.items():
         ratio, low, high = median_interval(sweep(jobs, logger, variables))
-        case = f"a job of a sweep of {jobs}, {shown}"
+        case = f"a job of a sweep, {shown}"
         rows.append(
             Row(case, "beside training and test", "one second", ratio, low, high, SECONDS_A_JOB)
         )
-    publish("sweep", rows, options.out)
+    publish("sweep", rows, options.out, [f"Sweeps of {jobs} jobs."])
 
 
 if __name__ == "__main__":

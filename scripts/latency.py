@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from triptych.report.study.outcomes import read_outcomes
     from triptych.report.study.speed import speed_table
     from triptych.report.study.tables import markdown
-    from triptych.run import measure_latencies
+    from triptych.run.latency import measure_latencies
 
     try:
         measure_latencies(options.folder, QUICK if options.quick else ROUNDS)

@@ -1,4 +1,7 @@
 import copy
+import pickle
+import subprocess
+import sys
 
 import pytest
 from hydra.core.config_store import ConfigStore
@@ -37,3 +40,20 @@ def test_the_defaults_are_those_that_are_documented() -> None:
 def test_the_store_is_not_copied_for_each_group_that_help_lists() -> None:
     register()
     assert copy.deepcopy(ConfigStore.instance()) is ConfigStore.instance()
+
+
+def test_a_copy_of_the_store_does_not_register_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--help` makes 200 copies: the schema built for each took half of its time."""
+    register()
+    monkeypatch.setattr("triptych.config.register", lambda: pytest.fail("registered again"))
+    assert copy.deepcopy(ConfigStore.instance()) is ConfigStore.instance()
+
+
+def test_a_process_that_knows_nothing_yet_learns_the_schema_from_a_pickled_store() -> None:
+    register()
+    store = pickle.dumps(ConfigStore.instance())
+    code = "import pickle, sys; s = pickle.loads(sys.stdin.buffer.read()); print(*s.repo)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=store, capture_output=True, check=True
+    )
+    assert "schema.yaml" in done.stdout.decode().split()

@@ -1,4 +1,5 @@
-"""What holds for every option of `data=`. A new file in conf/data is covered by being there."""
+"""What holds for every option of `data=` that draws its samples. A new file in conf/data is covered
+by being there."""
 
 import random
 from typing import Any
@@ -13,7 +14,7 @@ from triptych.run.build import build_data
 
 from ..composed import CONF, composed
 
-OPTIONS = sorted(file.stem for file in (CONF / "data").glob("*.yaml"))
+OPTIONS = sorted({file.stem for file in (CONF / "data").glob("*.yaml")} - {"memmap"})
 Option = dict[str, Any]
 SIZES = {"n_train": 320, "n_val": 310, "n_test": 300}
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from triptych.data.module import ClassificationData, Splits
+from triptych.data.module import InMemoryData, Splits
 from triptych.data.signals import Samples
 from triptych.errors import InvalidSetting
 
 
-class Numbered(ClassificationData):
+class Numbered(InMemoryData):
     """The feature of a sample is its row number, so that a test can see what is read."""
 
     in_dim = 1

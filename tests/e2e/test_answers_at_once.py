@@ -68,6 +68,15 @@ def test_a_typing_error_needs_no_heavy_import(
     assert not list(commands.place.rglob("result.json"))
 
 
+def test_a_training_imports_nothing_that_only_reports_need(commands: Commands) -> None:
+    code = (
+        "import sys, triptych.run; print(*{'pandas', 'plotly', 'triptych.report'} & {*sys.modules})"
+    )
+    (commands.place / "imports.py").write_text(code)
+    outcome = commands.cold.script(str(commands.place / "imports.py"))
+    assert (outcome.code, outcome.out.strip()) == (0, "")
+
+
 def test_settings_that_cannot_work_end_two_processes_with_one_line(commands: Commands) -> None:
     outcome = commands.train("trainer.devices=2", "data.batch_size=127")
     assert outcome.code == 1

@@ -106,7 +106,7 @@ def test_the_quick_benchmark_of_the_data_runs_and_writes(tmp_path):
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     report = json.loads(out.read_text())
     assert report["name"] == "data"
-    assert len(report["rows"]) == 3
+    assert len(report["rows"]) == 4
     assert all(0 < r["low"] <= r["ratio"] <= r["high"] for r in report["rows"])
 
 

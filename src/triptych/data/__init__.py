@@ -4,7 +4,8 @@ from triptych.data.cluster_labels import ClusterLabels, KnownClusters, ShuffledC
 from triptych.data.clusters import ClustersData
 from triptych.data.families import FAMILIES, Family
 from triptych.data.loader import TensorBatches
-from triptych.data.module import ClassificationData, Splits
+from triptych.data.memmap import MemmapData, write_names, write_split
+from triptych.data.module import ClassificationData, InMemoryData, Splits
 from triptych.data.multimodal import MultimodalData
 from triptych.data.patches import PatchesData
 from triptych.data.scaling import Affine, CommonScale, Scaling, Standardize, Unscaled
@@ -22,7 +23,9 @@ __all__ = [
     "ClustersData",
     "CommonScale",
     "Family",
+    "InMemoryData",
     "KnownClusters",
+    "MemmapData",
     "MultimodalData",
     "PatchesData",
     "Samples",
@@ -35,4 +38,6 @@ __all__ = [
     "TwoFeaturesData",
     "Unscaled",
     "make_signals",
+    "write_names",
+    "write_split",
 ]

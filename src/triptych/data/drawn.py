@@ -6,14 +6,14 @@ from typing import final
 
 from torch import Generator
 
-from triptych.data.module import ClassificationData, Splits
+from triptych.data.module import InMemoryData, Splits
 from triptych.data.ranges import require
 from triptych.data.scaling import Scaling
 from triptych.data.signals import Samples
 from triptych.seeds import derive
 
 
-class DrawnData(ClassificationData, ABC):
+class DrawnData(InMemoryData, ABC):
     """Train, validation and test each come from a stream of their own, scaled by what train says.
 
     Args:

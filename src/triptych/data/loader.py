@@ -2,10 +2,31 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from triptych.data.order import Plan
 from triptych.data.signals import Samples
+
+
+class Batches(Protocol):
+    """What Lightning and everything above the data knows of a loader: the batches of one process.
+
+    Lightning keeps its state in checkpoints, and loads it where an epoch goes on.
+    """
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        ...
+
+    def __iter__(self) -> Iterator[Samples]: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of the batch that comes next; 0 after the last one."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Lets the next iteration begin with that batch, and those after it with the first."""
+        ...
 
 
 @final
@@ -19,8 +40,6 @@ class TensorBatches:
         batch_sampler: the plan, under the name by which Lightning finds `sampler.set_epoch`.
             There is no `sampler` beside it: Lightning takes a loader that has one for a
             `DataLoader` and rebuilds it.
-
-    Lightning keeps its state in checkpoints, and loads it where an epoch goes on.
     """
 
     def __init__(self, samples: Samples, plan: Plan) -> None:

@@ -1,13 +1,13 @@
 """The contract between data and everything above it."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from lightning import LightningDataModule
 
 from triptych.data.ceiling import Ceiling
-from triptych.data.loader import TensorBatches
-from triptych.data.order import GlobalBatches, Permuted, Sequential, Shards
+from triptych.data.loader import Batches, TensorBatches
+from triptych.data.order import GlobalBatches, Order, Permuted, Sequential, Shards
 from triptych.data.signals import Samples
 from triptych.errors import InvalidSetting
 
@@ -15,7 +15,7 @@ LARGEST_EVALUATION_BATCH = 4096
 
 
 class Splits(NamedTuple):
-    """The three parts of a data set, each ready for use: scaled, in memory."""
+    """The three parts of a data set, each ready for use: scaled, in memory or mapped into it."""
 
     train: Samples
     val: Samples
@@ -25,8 +25,8 @@ class Splits(NamedTuple):
 class ClassificationData(LightningDataModule, ABC):
     """Data for a classifier: features (n, D), a class and a family for every sample.
 
-    A subclass says what the data are; loading, sharding and order are the same for all.
-    The order of training is a function of seed and epoch, so a resumed run and a run with
+    A subclass says what the data are and how they are read, in memory (`InMemoryData`) or from
+    files. The order of training is a function of seed and epoch, so a resumed run and a run with
     another number of processes see the same global batches.
 
     Args:
@@ -63,7 +63,23 @@ class ClassificationData(LightningDataModule, ABC):
 
     @abstractmethod
     def generate(self) -> Splits:
-        """Makes or reads all data; called once, by the first `setup`."""
+        """Makes, reads or maps all data; called once, by the first `setup`."""
+
+    @abstractmethod
+    def shuffled(self, rank: int, world: int) -> Batches:
+        """Training batches of a process, in the order of seed and epoch."""
+
+    @abstractmethod
+    def in_order(self, rank: int, world: int) -> Batches:
+        """Training batches of a process, from the first row to the last in every epoch."""
+
+    @abstractmethod
+    def shard(self, split: str, rank: int, world: int) -> Batches:
+        """A process's part of `val` or `test`, in order; every row is in one part."""
+
+    @abstractmethod
+    def example(self) -> Samples:
+        """Training samples, in memory, that stand for all: what masks are chosen by."""
 
     def ceiling(self) -> Ceiling | None:
         """The accuracy that no classifier can exceed on samples like those of the test split; None
@@ -93,6 +109,7 @@ class ClassificationData(LightningDataModule, ABC):
                 f"it counts samples over all devices; use {near}"
             )
 
+    @final
     def setup(self, stage: str) -> None:
         """Makes the data and checks that every process gets its part."""
         world = self._place()[1]
@@ -104,23 +121,20 @@ class ClassificationData(LightningDataModule, ABC):
                     f"each device needs at least one"
                 )
 
-    def train_dataloader(self) -> TensorBatches:
+    @final
+    def train_dataloader(self) -> Batches:
         """Shuffled batches of this process; in order where Lightning overfits a few batches."""
-        train = self.splits.train
-        order = Sequential(len(train.y)) if self._overfits() else Permuted(len(train.y), self.seed)
-        return TensorBatches(train, GlobalBatches(order, self.batch_size, *self._place()))
+        return (self.in_order if self._overfits() else self.shuffled)(*self._place())
 
-    def val_dataloader(self) -> TensorBatches:
+    @final
+    def val_dataloader(self) -> Batches:
         """This process's shard of the validation split."""
-        return self._evaluation(self.splits.val)
+        return self.shard("val", *self._place())
 
-    def test_dataloader(self) -> TensorBatches:
+    @final
+    def test_dataloader(self) -> Batches:
         """This process's shard of the test split."""
-        return self._evaluation(self.splits.test)
-
-    def _evaluation(self, samples: Samples) -> TensorBatches:
-        plan = Shards(len(samples.y), LARGEST_EVALUATION_BATCH, *self._place())
-        return TensorBatches(samples, plan)
+        return self.shard("test", *self._place())
 
     def _place(self) -> tuple[int, int]:
         """Rank and number of processes; one process where no trainer is attached."""
@@ -133,3 +147,33 @@ class ClassificationData(LightningDataModule, ABC):
         if self.trainer is None:
             return False
         return self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class InMemoryData(ClassificationData, ABC):
+    """Data whose splits are whole tensors in memory."""
+
+    @final
+    def shuffled(self, rank: int, world: int) -> TensorBatches:
+        """In a fresh permutation every epoch."""
+        return self._training(Permuted(len(self.splits.train.y), self.seed), rank, world)
+
+    @final
+    def in_order(self, rank: int, world: int) -> TensorBatches:
+        """As the rows stand."""
+        return self._training(Sequential(len(self.splits.train.y)), rank, world)
+
+    @final
+    def shard(self, split: str, rank: int, world: int) -> TensorBatches:
+        """In as few batches as `LARGEST_EVALUATION_BATCH` allows."""
+        samples: Samples = getattr(self.splits, split)
+        plan = Shards(len(samples.y), LARGEST_EVALUATION_BATCH, rank, world)
+        return TensorBatches(samples, plan)
+
+    @final
+    def example(self) -> Samples:
+        """The whole training split."""
+        return self.splits.train
+
+    def _training(self, order: Order, rank: int, world: int) -> TensorBatches:
+        plan = GlobalBatches(order, self.batch_size, rank, world)
+        return TensorBatches(self.splits.train, plan)

@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from triptych import result as results
+from triptych.garbage import lasting
 from triptych.launch.ranks import Ranks
 from triptych.launch.stopping import stoppable
 from triptych.sweep import ENTRY
@@ -74,8 +75,9 @@ def isolated_job(fail_fast: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _own_processes() -> Iterator[None]:
-    from lightning.fabric.strategies.launchers import subprocess_script as fabric
-    from lightning.pytorch.strategies.launchers import subprocess_script as pytorch
+    with lasting():
+        from lightning.fabric.strategies.launchers import subprocess_script as fabric
+        from lightning.pytorch.strategies.launchers import subprocess_script as pytorch
 
     # Private names of Lightning 2.6, which a test watches. Patched in here, not at import:
     # workers of the joblib and submitit launchers never run the top level of train.py.

@@ -6,7 +6,6 @@ from triptych.run.equal_time import equal_time
 from triptych.run.evaluate import evaluate
 from triptych.run.export import export
 from triptych.run.jobs import run_job
-from triptych.run.latency import measure_latencies
 from triptych.run.match import DeclaredMatch
 from triptych.run.replicas import train_replicas
 from triptych.run.time_match import TimeMatch
@@ -21,7 +20,6 @@ __all__ = [
     "evaluate",
     "export",
     "measure_ceilings",
-    "measure_latencies",
     "run_job",
     "train",
     "train_replicas",

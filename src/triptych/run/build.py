@@ -70,7 +70,7 @@ def build_job(config: Mapping[str, Any], folder: str, title: str, share: float =
     if isinstance(settings["devices"], int) and settings["devices"] > 1:
         data.check_batch(settings["devices"] * settings.get("num_nodes", 1))
     module = build_module(config, data)
-    module.begin(lambda: (data.splits.train.x, data.splits.train.y))
+    module.begin(lambda: data.example()[:2])
     meter = Meter(share)
     named = build_named(config["callbacks"], "callbacks")
     kept = [callback for callback in named.values() if isinstance(callback, BestCheckpoint)]

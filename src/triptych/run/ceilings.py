@@ -1,14 +1,15 @@
 """Writes down at the end of a sweep what is known about the best possible accuracy on its data."""
 
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from triptych.report import read_records
-from triptych.report.ceilings import KnownCeiling, ceiling_of, settings_of_data, write_ceilings
 from triptych.run.build import build_data
+
+if TYPE_CHECKING:
+    from triptych.report.ceilings import KnownCeiling
 
 
 @final
@@ -20,9 +21,13 @@ class Ceilings(Callback):
         measure_ceilings(Path(config.hydra.sweep.dir))
 
 
-def measure_ceilings(folder: Path) -> list[KnownCeiling]:
+def measure_ceilings(folder: Path) -> "list[KnownCeiling]":
     """The ceiling of each data set that runs below `folder` have used, with the lowest of their
     seeds; written into `folder`. Seconds for each, as likelihoods are integrated."""
+    # Brings pandas, which a training does not need.
+    from triptych.report import read_records
+    from triptych.report.ceilings import KnownCeiling, ceiling_of, settings_of_data, write_ceilings
+
     found: list[KnownCeiling] = []
     runs, _ = read_records([folder])
     done = [result for _, result in runs if result.status == "finished"]

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from hydra.utils import get_class
 
 from triptych.config import Config
+from triptych.data import InMemoryData
 from triptych.errors import IncompatibleSettings, InvalidSetting, nearest
 from triptych.run.checkpoint import check_resumable
 from triptych.types import Cost
@@ -22,7 +24,7 @@ WHOLE = {
     "data": (
         *("n_train", "n_val", "n_test", "batch_size", "seq_len"),
         *("num_clusters", "teacher_units", "d_content", "d_in", "relevant", "d_patch"),
-        *("num_families", "label_bins"),
+        *("num_families", "label_bins", "window"),
     ),
 }
 """Settings that count something."""
@@ -67,6 +69,8 @@ def why_not_lockstep(config: Mapping[str, Any]) -> str | None:
         kind = node["_target_"].rpartition(".")[2] if node else ""
         if kind not in ("", "BestCheckpoint", "ModelCheckpoint", "Patience", "Threshold"):
             return f"callbacks.{name} ({kind}) is not for nets that are trained in lockstep"
+    if not issubclass(get_class(config["data"]["_target_"]), InMemoryData):
+        return "data that are read from files are not for nets that are trained in lockstep"
     if config["match"] and config["match"]["_target_"].endswith(".TimeMatch"):
         return "match=time measures single nets, which is not for nets that are trained in lockstep"
     if config["ckpt_path"] is not None:

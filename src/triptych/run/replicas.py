@@ -15,6 +15,8 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from triptych import evaluations
+from triptych.data import InMemoryData
+from triptych.errors import InvalidSetting
 from triptych.run.build import Job, build_job, build_trainer, open_loggers
 from triptych.run.checkpoint import METRICS
 from triptych.run.checks import check_known, why_not_lockstep
@@ -230,7 +232,8 @@ def _fit(runs: "Sequence[_Run]") -> None:
     prepare_cpu(runs[0].job.module, runs[0].job.data, processes=1, replicas=len(runs))
     reset_peak_memory(trainer.strategy.root_device)
     begin = time.perf_counter()
-    trainer.fit(module, datamodule=LockstepData([run.job.data for run in runs]))
+    data = [run.job.data for run in runs if isinstance(run.job.data, InMemoryData)]
+    trainer.fit(module, datamodule=LockstepData(data))  # `why_not_lockstep` knows no others
     for run in runs:
         run.result.seconds["fit"] = (time.perf_counter() - begin) / len(runs)
 

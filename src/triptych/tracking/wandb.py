@@ -18,6 +18,7 @@ from torch import Tensor
 from triptych.errors import InvalidSetting
 from triptych.evaluations import Evaluation
 from triptych.folders import require_writable
+from triptych.garbage import lasting
 from triptych.tracking.tables import TakesTables
 from triptych.tracking.wandb_media import media_of
 
@@ -188,8 +189,9 @@ class WandbLogger(LightningWandbLogger, TakesTables):
             self._best = None
 
     def _open(self) -> Any:
-        import wandb
-        from wandb.errors import CommError, UsageError
+        with lasting():
+            import wandb
+            from wandb.errors import CommError, UsageError
 
         mode, reason = choose_mode(self._mode, os.environ, _has_credentials)
         try:

@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from triptych.data import ClassificationData, Samples
+from triptych.data import InMemoryData, Samples
 from triptych.data.loader import TensorBatches
 from triptych.data.order import Plan
 from triptych.errors import IncompatibleSettings
@@ -75,7 +75,7 @@ class LockstepData(L.LightningDataModule):
         IncompatibleSettings: from the loaders, if they are not of one size.
     """
 
-    def __init__(self, each: Sequence[ClassificationData]) -> None:
+    def __init__(self, each: Sequence[InMemoryData]) -> None:
         super().__init__()
         self.each = list(each)
 
@@ -89,7 +89,7 @@ class LockstepData(L.LightningDataModule):
 
 
 def _beside(
-    split: str, loaders: Sequence[TensorBatches], each: Sequence[ClassificationData]
+    split: str, loaders: Sequence[TensorBatches], each: Sequence[InMemoryData]
 ) -> LockstepBatches:
     plans = [loader.batch_sampler for loader in loaders]
     splits: list[Samples] = [getattr(data.splits, split) for data in each]
