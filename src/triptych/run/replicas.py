@@ -217,25 +217,44 @@ def train_group(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | No
     return scores
 
 
-def _fit(runs: "Sequence[_Run]") -> None:
+def _fit(runs: Sequence[_Run]) -> None:
     """Those with the same optimizer side by side, so that one serves them."""
     runs = sorted(runs, key=lambda run: _learning(run.config))
-    members = [run.member for run in runs]
-    settings = {**runs[0].config["trainer"], "enable_checkpointing": False}
     numbers = [run.replica.number for run in runs]
     title = f"{len(runs)} replicas of {runs[0].result.panel}"
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         title = f"runs {min(numbers) + 1} to {max(numbers) + 1}: {title}"
-    config = {**runs[0].config, "trainer": settings}
-    trainer = build_trainer(config, [Progress(title)], [], str(runs[0].replica.folder))
-    module = LockstepModule(members, _alike(runs))
-    prepare_cpu(runs[0].job.module, runs[0].job.data, processes=1, replicas=len(runs))
+    folder = str(runs[0].replica.folder)
+    members, configs = [run.member for run in runs], [run.config for run in runs]
+    seconds = fit_together(members, configs, title, folder)
+    for run in runs:
+        run.result.seconds["fit"] = seconds / len(runs)
+
+
+def fit_together(
+    members: Sequence[Member], configs: Sequence[dict[str, Any]], title: str, folder: str
+) -> float:
+    """Trains members in lockstep.
+
+    Args:
+        members: those with the same optimizer side by side.
+        configs: of each, plain and resolved.
+        title: what the progress line calls them.
+        folder: where Lightning writes what has no other place.
+
+    Returns:
+        Seconds.
+    """
+    settings = {**configs[0]["trainer"], "enable_checkpointing": False}
+    trainer = build_trainer({**configs[0], "trainer": settings}, [Progress(title)], [], folder)
+    module = LockstepModule(members, _alike(configs))
+    # `why_not_lockstep` lets no other data pass.
+    data = [member.data for member in members if isinstance(member.data, InMemoryData)]
+    prepare_cpu(members[0].module, data[0], processes=1, replicas=len(members))
     reset_peak_memory(trainer.strategy.root_device)
     begin = time.perf_counter()
-    data = [run.job.data for run in runs if isinstance(run.job.data, InMemoryData)]
-    trainer.fit(module, datamodule=LockstepData(data))  # `why_not_lockstep` knows no others
-    for run in runs:
-        run.result.seconds["fit"] = (time.perf_counter() - begin) / len(runs)
+    trainer.fit(module, datamodule=LockstepData(data))
+    return time.perf_counter() - begin
 
 
 def _learning(config: Mapping[str, Any]) -> str:
@@ -243,11 +262,11 @@ def _learning(config: Mapping[str, Any]) -> str:
     return json.dumps(but_rate, sort_keys=True, default=str)
 
 
-def _alike(runs: Sequence[_Run]) -> list[range]:
-    """Ranges of runs with the same optimizer, but for the learning rate."""
+def _alike(configs: Sequence[Mapping[str, Any]]) -> list[range]:
+    """Ranges with the same optimizer, but for the learning rate."""
     found: list[range] = []
-    for r, run in enumerate(runs):
-        same = r > 0 and _learning(runs[r - 1].config) == _learning(run.config)
+    for r, config in enumerate(configs):
+        same = r > 0 and _learning(configs[r - 1]) == _learning(config)
         start = found.pop().start if same else r
         found.append(range(start, r + 1))
     return found

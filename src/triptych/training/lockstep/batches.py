@@ -80,12 +80,14 @@ class LockstepData(L.LightningDataModule):
         self.each = list(each)
 
     def train_dataloader(self) -> LockstepBatches:
-        """Each replica in its own order."""
-        return _beside("train", [data.train_dataloader() for data in self.each], self.each)
+        """Each replica in its own order; as rows stand where Lightning overfits a few batches."""
+        overfits = self.trainer is not None and getattr(self.trainer, "overfit_batches", 0) > 0
+        loaders = [data.in_order(0, 1) if overfits else data.shuffled(0, 1) for data in self.each]
+        return _beside("train", loaders, self.each)
 
     def val_dataloader(self) -> LockstepBatches:
         """Each row once."""
-        return _beside("val", [data.val_dataloader() for data in self.each], self.each)
+        return _beside("val", [data.shard("val", 0, 1) for data in self.each], self.each)
 
 
 def _beside(
