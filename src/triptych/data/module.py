@@ -1,8 +1,9 @@
 """The contract between data and everything above it."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from lightning import LightningDataModule
 
 from triptych.data.ceiling import Ceiling
@@ -117,6 +118,14 @@ class ClassificationData(LightningDataModule, ABC):
     def test_dataloader(self) -> TensorBatches:
         """This process's shard of the test split."""
         return self._evaluation(self.splits.test)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """A batch that is there already, without Lightning's search through it for tensors."""
+        if isinstance(batch, Samples) and batch.x.device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _evaluation(self, samples: Samples) -> TensorBatches:
         plan = Shards(len(samples.y), LARGEST_EVALUATION_BATCH, *self._place())
