@@ -141,7 +141,7 @@ class ClassifierModule(L.LightningModule, ABC):
     def optimizer_zero_grad(
         self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
     ) -> None:
-        """No gradients; `Optimizer.zero_grad` takes ten times as long to come to the same."""
+        """No gradients; `Optimizer.zero_grad` takes seven times as long to come to the same."""
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
