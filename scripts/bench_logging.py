@@ -19,7 +19,7 @@ PANELS = ("ffn", "sparse", "moe")
 def measure(panel: str, quick: bool) -> Row:
     """One panel at its default size."""
     samples, epochs, rounds = (1000, 1, 6) if quick else (8000, 10, 15)
-    all_on = Case(f"residual {panel}", [f"model={panel}"], samples, epochs, rounds, own_net=True)
+    all_on = Case(f"residual {panel}", [f"model={panel}"], samples, epochs, rounds, stock=False)
     quotients = ratios(lambda: ours(all_on), lambda: ours(replace(all_on, logger="none")), rounds)
     row = median_interval(quotients)
     return Row(str(all_on), "everything logged", "nothing logged", *row, MOST)

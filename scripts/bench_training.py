@@ -1,19 +1,28 @@
-"""Times whole fits by `train.py`'s own composition against bare PyTorch loops of the same work.
+"""Times whole fits by `train.py`'s own composition against bare PyTorch loops of the same work, and
+the source study's own job against ours.
 
 Usage: python scripts/bench_training.py [--quick] [--out FILE.json]
 
 Ours is `Trainer.fit` with everything on: metrics, progress, checkpoints (best and last), CSV and
 offline W&B. The bare loop takes whole-tensor batches, computes loss and accuracy in each step and
-validates every epoch; it writes nothing. Both have the same recipe: data, batch, optimizer,
-clipping, schedule, one thread, denormals flushed.
+validates every epoch; it writes nothing. Both have the same recipe: data, batch, fused optimizer,
+clipping, schedule, one thread, denormals flushed. The bare loop trains a net of stock modules with
+stock dropout (`stock_nets.py`), or our own net with our dropout, which leaves the framework alone.
 
-Times are CPU seconds of this process, which other work on the machine disturbs less than wall
-time. Outside of both timings: imports, data, building the net, opening and closing W&B's run (its
-own service process is not counted either).
+Times of fits are CPU seconds of this process, which other work on the machine disturbs less than
+wall time. Outside of both timings: imports, data, building the net, opening and closing W&B's run
+(its own service process is not counted either).
+
+The source's own job is both of its nets for one seed. `python train.py experiment=notebook seed=0`,
+with tests, checkpoints, W&B, a table and a report, is timed against `source_study.py`: CPU seconds
+of all processes, from start to end.
 """
 
 import math
 import os
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -27,18 +36,23 @@ from bench_format import Row, arguments, median_interval, publish, ratios
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
+from stock_nets import NETS, stock_net
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from triptych.config import register
-from triptych.data import Splits
-from triptych.moe import Routing
+from triptych.data import ClassificationData, Splits
+from triptych.dropout import dropouts
+from triptych.result import FILE, read
 from triptych.run.build import build_data, build_job, build_module, construct, open_loggers
+from triptych.run.recipes import plain
 from triptych.run.train import prepare_cpu, quieten
 from triptych.tracking import close_run
 
-CONF = Path(__file__).parents[1] / "conf"
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+GOAL, STUDY_GOAL = 1.1, 0.5
 FOLDERS = {"many": ["logger.wandb.folder"], "none": []}
 
 
@@ -52,8 +66,7 @@ class Case:
         samples: for training; a quarter of it for validation.
         epochs: training epochs.
         rounds: how often both are timed.
-        own_net: whether the bare loop trains our net too, which leaves the framework alone, or
-            one of stock modules.
+        stock: whether the bare loop trains a net of stock modules, or our net.
         goal: the ratio to reach; None where the row only informs.
         logger: `many` logs everything, `none` nothing.
     """
@@ -63,7 +76,7 @@ class Case:
     samples: int
     epochs: int
     rounds: int
-    own_net: bool
+    stock: bool
     goal: float | None = None
     logger: str = "many"
 
@@ -117,45 +130,43 @@ def bare(case: Case) -> float:
         data = build_data(config)
         splits = data.splits
         torch.manual_seed(config["seed"])
-        net = build_module(config, data).network if case.own_net else PlainNet(config)
+        net = stock_net(case.name, config) if case.stock else OurNet(config, data)
         return cpu_seconds(lambda: bare_fit(net, splits, config))
 
 
-class PlainNet(nn.Sequential):
-    """The source study's dense net from stock modules."""
+class OurNet(nn.Module):
+    """Our net, and the balance loss of its mixtures."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        full, rate = config["model"]["d_hidden"], config["model"]["dropout"]
-        super().__init__(
-            nn.Linear(config["data"]["seq_len"], full),
-            nn.ReLU(),
-            nn.Dropout(rate),
-            nn.Linear(full, full),
-            nn.ReLU(),
-            nn.Dropout(rate),
-            nn.Linear(full, full // 2),
-            nn.ReLU(),
-            nn.Linear(full // 2, len(config["data"]["families"])),
+    def __init__(self, config: dict[str, Any], data: ClassificationData) -> None:
+        super().__init__()
+        model = config["model"]
+        self.network = build_module(config, data).network
+        self.balance = (
+            plain(construct(model["balance"], "model.balance")) if "balance" in model else None
         )
+        for number, dropout in enumerate(dropouts(self.network).values()):
+            dropout.reseed(number)
 
-    def forward(self, input: Tensor) -> tuple[Tensor, dict[str, Routing]]:
-        """(B, D) -> (B, C), and no routing."""
-        return super().forward(input), {}
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, D) -> (B, C), and the loss."""
+        logits, decisions = self.network(x)
+        if self.balance is None or not self.training:
+            return logits, logits.new_zeros(())
+        losses = [self.balance(routing) for routing in decisions.values()]
+        return logits, torch.stack(losses).mean()
 
 
 def bare_fit(net: nn.Module, splits: Splits, config: dict[str, Any]) -> None:
     """Trains and validates for all epochs."""
     model, size = config["model"], config["data"]["batch_size"]
-    balance = construct(model["balance"], "model.balance") if "balance" in model else None
+    coefficient = model.get("balance_coef", 0.0)
     optimizer = construct(config["optimizer"], "optimizer")(net.parameters())
     schedule = construct(config["scheduler"], "scheduler")(optimizer)
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        logits, decisions = net(x)
-        loss = total = F.cross_entropy(logits, y)
-        if balance is not None:
-            extra = torch.stack([balance(routing) for routing in decisions.values()]).mean()
-            total = loss + model["balance_coef"] * extra
+        logits, extra = net(x)
+        loss = F.cross_entropy(logits, y)
+        total = loss + coefficient * extra if coefficient else loss
         optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(net.parameters(), model["clip"])
@@ -186,31 +197,73 @@ def evaluate(net: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
 
 
 def cases(quick: bool) -> list[Case]:
-    """What is compared; only the first has a goal."""
-    epochs, rounds = (5, 6) if quick else (100, 9)
-    few_samples, few_epochs = (1000, 1) if quick else (8000, 10)
+    """What is compared; those against stock modules have a goal."""
+    few_samples, few_epochs, rounds = (1000, 1, 6) if quick else (8000, 10, 9)
+    samples, epochs = (1000, 3) if quick else (8000, 100)
     nets = {
+        "notebook ffn": ["model=notebook_ffn", "data=multimodal_source"],
         "notebook moe": ["model=notebook_moe", "data=multimodal_source"],
         "residual ffn": ["model=ffn"],
-        "residual sparse": ["model=sparse"],
         "residual moe": ["model=moe"],
+        "residual sparse": ["model=sparse"],
     }
-    source = ["model=notebook_ffn", "data=multimodal_source"]
-    first = Case("notebook ffn", source, 8000, epochs, rounds, own_net=False, goal=1.6)
-    others = [
-        Case(name, overrides, few_samples, few_epochs, rounds, own_net=True)
+    against_stock = [
+        Case(name, nets[name], samples, epochs, rounds, stock=True, goal=GOAL) for name in NETS
+    ]
+    against_ours = [
+        Case(name, overrides, few_samples, few_epochs, rounds, stock=False)
         for name, overrides in nets.items()
     ]
-    return [first, *others]
+    return [*against_stock, *against_ours]
 
 
 def measure(case: Case) -> Row:
     """One row of the table."""
     quotients = ratios(lambda: ours(case), lambda: bare(case), case.rounds)
-    net = "our net" if case.own_net else "stock modules"
+    net = "stock modules" if case.stock else "our net and dropout"
     return Row(
         str(case), "train.py's fit", f"bare loop, {net}", *median_interval(quotients), case.goal
     )
+
+
+def measure_study(epochs: int, rounds: int) -> tuple[Row, str]:
+    """The source's own job, and what both say about accuracy."""
+    accuracies: dict[str, str] = {}
+
+    def study() -> float:
+        with TemporaryDirectory() as folder:
+            sweep = Path(folder, "sweep")
+            places = [f"hydra.sweep.dir={sweep}", f"sweep.report={folder}/report"]
+            command = ["train.py", "experiment=notebook", "seed=0", f"trainer.max_epochs={epochs}"]
+            taken, _ = process_seconds([*command, *places, f"logger.wandb.folder={folder}"], folder)
+            finals = [read(sweep / number / FILE).metrics["final"] for number in ("0", "1")]
+            accuracies["ours"] = ", ".join(f"{final['val/acc']:.4f}" for final in finals)
+            return taken
+
+    def source() -> float:
+        with TemporaryDirectory() as folder:
+            taken, said = process_seconds(["scripts/source_study.py", str(epochs)], folder)
+            accuracies["the source's"] = ", ".join(line.split()[1] for line in said.splitlines())
+            return taken
+
+    interval = median_interval(ratios(study, source, rounds))
+    case = f"the source's own job, one seed, epochs: {epochs}"
+    names = ("experiment=notebook, whole command", "the source's loops, whole command")
+    said = "; ".join(f"{name}: {both}" for name, both in accuracies.items())
+    note = f"Validation accuracy of dense and MoE at the end of the source's own job: {said}."
+    return Row(case, *names, *interval, STUDY_GOAL), note
+
+
+def process_seconds(command: Sequence[str], folder: str) -> tuple[float, str]:
+    """CPU seconds of a command with all that it starts, and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    line = [sys.executable, str(ROOT / command[0]), *command[1:]]
+    variables = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        line, cwd=folder, env=variables, check=True, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def prepare() -> None:
@@ -226,7 +279,9 @@ def main() -> None:
     """Measures, prints and, if asked, writes."""
     options = arguments(__doc__)
     prepare()
-    publish("training", [measure(case) for case in cases(options.quick)], options.out)
+    rows = [measure(case) for case in cases(options.quick)]
+    study, note = measure_study(*(2, 6) if options.quick else (100, 6))
+    publish("training", [*rows, study], options.out, [note])
 
 
 if __name__ == "__main__":

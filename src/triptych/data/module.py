@@ -1,8 +1,9 @@
 """The contract between data and everything above it."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
+import torch
 from lightning import LightningDataModule
 
 from triptych.data.ceiling import Ceiling
@@ -135,6 +136,14 @@ class ClassificationData(LightningDataModule, ABC):
     def test_dataloader(self) -> Batches:
         """This process's shard of the test split."""
         return self.shard("test", *self._place())
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """A batch that is there already, without Lightning's search through it for tensors."""
+        if isinstance(batch, Samples) and batch.x.device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _place(self) -> tuple[int, int]:
         """Rank and number of processes; one process where no trainer is attached."""

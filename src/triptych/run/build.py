@@ -17,6 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from triptych.data import ClassificationData
 from triptych.errors import InvalidSetting, one_line
 from triptych.models import Classifier
+from triptych.run.recipes import call_plainly
 from triptych.seeds import derive
 from triptych.sweep import LAST
 from triptych.tracking import config_for_loggers
@@ -35,6 +36,8 @@ from triptych.training import (
     Tables,
     Termination,
     check_fully_sharded,
+    leave_out_idle_hooks,
+    step_plainly,
 )
 
 REHEARSAL = 4  # rows
@@ -87,6 +90,8 @@ def build_job(config: Mapping[str, Any], folder: str, title: str, share: float =
         trainer.strategy.check(module)
     if isinstance(trainer.strategy, FullyShardedStrategy):
         check_fully_sharded(module, callbacks, trainer.precision_plugin)
+    leave_out_idle_hooks(trainer.callbacks, module)  # pyright: ignore[reportAttributeAccessIssue]
+    step_plainly(trainer)
     early_ends = tuple(c for c in named.values() if isinstance(c, EarlyEnd))
     return Job(trainer, module, data, meter, kept[0], early_ends)
 
@@ -160,6 +165,7 @@ def build_module(config: Mapping[str, Any], data: ClassificationData) -> Classif
         families=data.families,
         seed=seed,
     )
+    call_plainly(module)
     rehearse(module, data.in_dim)
     return module
 
@@ -170,7 +176,9 @@ def build_network(config: Mapping[str, Any], data: ClassificationData) -> Classi
     torch.manual_seed(derive(config["seed"], "init"))
     panel = construct(model["panel"], "model.panel")
     backbone = construct(model["backbone"]["build"], "model.backbone.build")
-    return backbone(panel, data.in_dim, len(data.classes))
+    network: Classifier = backbone(panel, data.in_dim, len(data.classes))
+    call_plainly(network)
+    return network
 
 
 def rehearse(module: ClassifierModule, d_in: int) -> None:

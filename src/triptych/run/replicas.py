@@ -35,7 +35,15 @@ from triptych.run.train import (
 )
 from triptych.sweep import Replica, earlier
 from triptych.tracking import Deferred, FolderLogger, StoreLogger
-from triptych.training import KEY, LockstepData, LockstepModule, Member, Progress
+from triptych.training import (
+    KEY,
+    LockstepData,
+    LockstepModule,
+    Member,
+    Progress,
+    leave_out_idle_hooks,
+    step_plainly,
+)
 
 
 @final
@@ -248,6 +256,8 @@ def fit_together(
     settings = {**configs[0]["trainer"], "enable_checkpointing": False}
     trainer = build_trainer({**configs[0], "trainer": settings}, [Progress(title)], [], folder)
     module = LockstepModule(members, _alike(configs))
+    leave_out_idle_hooks(trainer.callbacks, module)  # pyright: ignore[reportAttributeAccessIssue]
+    step_plainly(trainer)
     # `why_not_lockstep` lets no other data pass.
     data = [member.data for member in members if isinstance(member.data, InMemoryData)]
     prepare_cpu(members[0].module, data[0], processes=1, replicas=len(members))

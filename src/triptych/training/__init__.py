@@ -21,11 +21,13 @@ from triptych.training.expert_parallel import ExpertParallelStrategy
 from triptych.training.ffn import FFNModule
 from triptych.training.fully_sharded import FullyShardedStrategy
 from triptych.training.fully_sharded_checks import check_fully_sharded
+from triptych.training.idle import leave_out_idle_hooks
 from triptych.training.lockstep.batches import LockstepData
 from triptych.training.lockstep.member import Member
 from triptych.training.lockstep.module import LockstepModule
 from triptych.training.module import ClassifierModule
 from triptych.training.moe import MoEModule
+from triptych.training.plain_steps import step_plainly
 from triptych.training.sparse import SparseModule
 from triptych.training.unprofiled import Unprofiled
 from triptych.training.warmup_cosine import WarmupCosine
@@ -63,4 +65,6 @@ __all__ = [
     "WholeCheckpoints",
     "check_fully_sharded",
     "cluster_environment",
+    "leave_out_idle_hooks",
+    "step_plainly",
 ]

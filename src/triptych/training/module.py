@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import lightning as L
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -21,6 +20,8 @@ from triptych.models import Classifier
 from triptych.moe import Routing
 from triptych.seeds import derive
 from triptych.sparse import Remembers
+from triptych.training.clipping import clip_on_cpu, has_no_way_of_its_own
+from triptych.training.lean import LeanModule
 from triptych.training.logged import hand_on
 from triptych.training.partial_epoch import PartialEpoch
 from triptych.training.schedules import scheduled, step_after_epoch, step_after_step
@@ -30,11 +31,10 @@ from triptych.types import Cost
 Batch = tuple[Tensor, Tensor, Tensor]
 """Signals (B, D), classes (B), families (B)."""
 
-TEXT = (str, type(None))
 CHECK_EVERY = 50  # steps between looks for a loss that is no number: each look waits for the device
 
 
-class ClassifierModule(L.LightningModule, ABC):
+class ClassifierModule(LeanModule, ABC):
     """Cross entropy, its optimizer and its metrics; a subclass adds what is special to a panel.
 
     Args:
@@ -66,17 +66,6 @@ class ClassifierModule(L.LightningModule, ABC):
         self.test_quality = ClassificationMetrics(len(self.classes), self.families)
         self.notes = StepNotes()
         self._tables: dict[str, Any] = {}
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """As in `nn.Module`, sooner for text in place of text.
-
-        Lightning notes the name of each hook that it enters and leaves, 46 times a step, and
-        `nn.Module` looks through parameters, buffers and modules each time.
-        """
-        if name in self.__dict__ and type(value) in TEXT:
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     @abstractmethod
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -131,6 +120,22 @@ class ClassifierModule(L.LightningModule, ABC):
         schedule = self.make_scheduler(optimizer)
         return scheduled(optimizer, schedule, lambda: int(self.trainer.estimated_stepping_batches))
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """As Lightning does it; on a CPU, where looking costs nothing, small gradients are not
+        multiplied by 1."""
+        alone = self.device.type == "cpu" and self.trainer.world_size == 1
+        by_norm = gradient_clip_algorithm in (None, "norm")
+        plain = alone and by_norm and has_no_way_of_its_own(self.trainer.precision_plugin)
+        if plain and gradient_clip_val:
+            clip_on_cpu(optimizer, gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def cross_entropy(self, batch: Batch) -> tuple[Tensor, dict[str, Routing]]:
         """Mean cross entropy of a training batch, noted for the epoch's mean, and the routing."""
         x, y, family = batch
@@ -168,7 +173,10 @@ class ClassifierModule(L.LightningModule, ABC):
     def seed_dropout(self, *lot: int) -> None:
         """Seeds each dropout from (seed, lot, name), and torch's global generator, which other
         noise of training comes from, from (seed, lot)."""
-        torch.manual_seed(derive(self.seed, "dropout", *lot))
+        seed = derive(self.seed, "dropout", *lot)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":  # without, `torch.manual_seed` keeps a stack for each call
+            torch.cuda.manual_seed(seed)
         for name, dropout in dropouts(self.network).items():
             dropout.reseed(derive(self.seed, "dropout", *lot, name))
 

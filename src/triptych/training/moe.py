@@ -102,7 +102,9 @@ class MoEModule(ClassifierModule):
         if isinstance(strategy, ExpertParallelStrategy) and gradient_clip_val and by_norm:
             strategy.clip_by_norm(gradient_clip_val)
         else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            super().configure_gradient_clipping(
+                optimizer, gradient_clip_val, gradient_clip_algorithm
+            )
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and by layer what its router did; losses unscaled."""

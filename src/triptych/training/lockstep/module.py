@@ -1,9 +1,8 @@
 """Many replicas of one net trained as one batched program."""
 
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
-import lightning as L
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,6 +11,7 @@ from torch.optim import Optimizer
 from triptych.errors import LayerCollapsed, TrainingDiverged
 from triptych.moe import Routing
 from triptych.replicas import Chances, StackedMasked, held, link, of_replica, stack
+from triptych.training.lean import LeanModule
 from triptych.training.lockstep.member import Member
 from triptych.training.lockstep.optimizers import (
     Learners,
@@ -25,7 +25,7 @@ from triptych.training.schedules import planned, step_after_epoch, step_after_st
 
 
 @final
-class LockstepModule(L.LightningModule):
+class LockstepModule(LeanModule):
     """Trains R replicas, each as it would be trained alone: same numbers, same dropout, same
     order. The networks of the members become views of one stack.
 
@@ -122,7 +122,9 @@ class LockstepModule(L.LightningModule):
         if any(member.module.reads_gradients for member in self.each):
             self._hand_gradients()
         for member in self._training():
-            member.module.on_before_optimizer_step(member.trainer.optimizers[0])
+            look: Any = member.module.on_before_optimizer_step  # None where there is nothing to do
+            if look is not None:
+                look(member.trainer.optimizers[0])
 
     def _hand_gradients(self) -> None:
         for item in self.numbers:
