@@ -1,11 +1,12 @@
 """Layers that all nets share, for R replicas in one operation."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triptych.dropout import Dropout
@@ -18,11 +19,34 @@ def batched_linear(
 ) -> Float[Tensor, "R *batch O"]:
     """Part r of x times the weight of replica r."""
     rows = x.flatten(1, -2)
-    if bias is None:
-        product = torch.bmm(rows, weight.transpose(1, 2))
-    else:
-        product = torch.baddbmm(bias.unsqueeze(1), rows, weight.transpose(1, 2))
-    return product.view(*x.shape[:-1], weight.shape[1])
+    return _BatchedLinear.apply(rows, weight, bias).view(*x.shape[:-1], weight.shape[1])
+
+
+class _BatchedLinear(torch.autograd.Function):
+    """Its gradient of the weight comes in the layout of the weight: that of a product with a
+    transposed one does not, and has to be copied."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(rows, weight)
+        turned = weight.transpose(1, 2)
+        if bias is None:
+            return torch.bmm(rows, turned)
+        return torch.baddbmm(bias.unsqueeze(1), rows, turned)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        (grad,) = grads
+        rows, weight = ctx.saved_tensors
+        for_rows, for_weight, for_bias = ctx.needs_input_grad
+        return (
+            torch.bmm(grad, weight) if for_rows else None,
+            torch.bmm(grad.transpose(1, 2), rows) if for_weight else None,
+            grad.sum(dim=1) if for_bias else None,
+        )
 
 
 @final

@@ -1,5 +1,6 @@
 """What Lightning does around each step of any module, sooner."""
 
+import inspect
 from abc import ABC
 from typing import Any
 
