@@ -38,6 +38,13 @@ class Held(NamedTuple):
             else:
                 setattr(owner, self.name, part)
 
+    def hand_gradient(self) -> None:
+        """Makes the gradients of the owners' parameters views of that of all, if there is one."""
+        if self.stacked.grad is not None:
+            parts = self.stacked.grad.view(self.parts().shape).unbind(0)
+            for owner, part in zip(self.owners, parts, strict=True):
+                getattr(owner, self.name).grad = part
+
 
 class Stacked(nn.Module, ABC):
     """Maps (R, B, ...) as R modules map (B, ...) each: part r with the numbers of module r.

@@ -22,6 +22,7 @@ from triptych.run.checkpoint import METRICS
 from triptych.run.checks import check_known, why_not_lockstep
 from triptych.run.facts import reset_peak_memory
 from triptych.run.recorder import identified, identity, new_result, recorded
+from triptych.run.threads import SMALL_BATCHED_STEP, threads_for
 from triptych.run.train import (
     Score,
     matched,
@@ -30,6 +31,7 @@ from triptych.run.train import (
     prepare_cpu,
     quieten,
     score,
+    step_flops_of,
     test,
     train,
 )
@@ -255,12 +257,16 @@ def fit_together(
     """
     settings = {**configs[0]["trainer"], "enable_checkpointing": False}
     trainer = build_trainer({**configs[0], "trainer": settings}, [Progress(title)], [], folder)
-    module = LockstepModule(members, _alike(configs))
+    first = members[0]
+    prepare_cpu(first.module, first.data, processes=1)
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    flops = len(members) * step_flops_of(first.module, first.data)
+    threads = threads_for(flops, processes=1, small=SMALL_BATCHED_STEP) if on_cpu else 1
+    module = LockstepModule(members, _alike(configs), threads)
     leave_out_idle_hooks(trainer.callbacks, module)  # pyright: ignore[reportAttributeAccessIssue]
     step_plainly(trainer)
     # `why_not_lockstep` lets no other data pass.
     data = [member.data for member in members if isinstance(member.data, InMemoryData)]
-    prepare_cpu(members[0].module, data[0], processes=1, replicas=len(members))
     reset_peak_memory(trainer.strategy.root_device)
     begin = time.perf_counter()
     trainer.fit(module, datamodule=LockstepData(data))

@@ -34,7 +34,7 @@ from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
 from triptych.run.match import as_found, at_width, solved
 from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.summary import show_summary
-from triptych.run.threads import SMALL_BATCHED_STEP, SMALL_STEP, threads_for
+from triptych.run.threads import threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
 from triptych.world import is_first_rank, world
@@ -160,15 +160,16 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
 
-def prepare_cpu(
-    module: ClassifierModule, data: ClassificationData, processes: int, replicas: int = 1
-) -> None:
+def prepare_cpu(module: ClassifierModule, data: ClassificationData, processes: int) -> None:
     """Settings of this process that make small nets fast."""
     # Nearly perfect nets reach denormal floats, which make CPU steps up to a third slower.
     torch.set_flush_denormal(True)
-    flops_per_step = 3 * module.cost().flops_executed * data.batch_size * replicas / processes
-    small = SMALL_STEP if replicas == 1 else SMALL_BATCHED_STEP
-    torch.set_num_threads(threads_for(flops_per_step, processes, small=small))
+    torch.set_num_threads(threads_for(step_flops_of(module, data) / processes, processes))
+
+
+def step_flops_of(module: ClassifierModule, data: ClassificationData) -> float:
+    """FLOPs of a training step over all processes, about."""
+    return 3 * module.cost().flops_executed * data.batch_size
 
 
 def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:

@@ -1,33 +1,26 @@
-"""Many replicas of one net trained as one batched program."""
+"""Many replicas of one net trained together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from triptych.errors import LayerCollapsed, TrainingDiverged
-from triptych.moe import Routing
-from triptych.replicas import Chances, StackedMasked, held, link, of_replica, stack
 from triptych.training.lean import LeanModule
 from triptych.training.lockstep.member import Member
-from triptych.training.lockstep.optimizers import (
-    Learners,
-    Rate,
-    ShareOfOptimizer,
-    Together,
-    clip_each,
-)
+from triptych.training.lockstep.optimizers import Rate, Together
+from triptych.training.lockstep.part import Part
+from triptych.training.lockstep.workers import Workers
 from triptych.training.module import Batch
-from triptych.training.schedules import planned, step_after_epoch, step_after_step
+from triptych.training.schedules import step_after_epoch, step_after_step
 
 
 @final
 class LockstepModule(LeanModule):
     """Trains R replicas, each as it would be trained alone: same numbers, same dropout, same
-    order. The networks of the members become views of one stack.
+    order.
 
     A replica that has ended or failed is computed on, because all are one program, but nothing of
     it is looked at any more.
@@ -35,25 +28,18 @@ class LockstepModule(LeanModule):
     Args:
         members: the replicas; those with the same optimizer stand side by side.
         alike: ranges of them that learn by the same optimizer, at any learning rates.
+        threads: in how many parts they are computed at once.
     """
 
-    def __init__(self, members: Sequence[Member], alike: Sequence[range]) -> None:
+    def __init__(self, members: Sequence[Member], alike: Sequence[range], threads: int = 1) -> None:
         super().__init__()
-        self.each, self.alike = tuple(members), tuple(alike)
-        self.chances = Chances()
-        self.stack = stack([member.module.network for member in members], self.chances)
-        self.numbers = [item for item in held(self.stack) if item.stacked.requires_grad]
-        self._losses: list[Tensor] = []
-        self._right: list[Tensor] = []
+        self.each = tuple(members)
+        ranges = shares(len(members), min(threads, len(members)))
+        parts = [Part(members[own.start : own.stop], within(own, alike)) for own in ranges]
+        self.parts: Sequence[Part] = nn.ModuleList(parts)  # pyright: ignore
+        self.workers = Workers(len(parts))
+        self._ranges = ranges
         self._sizes: list[int] = []
-        self._learners: list[Learners] = []
-        self._limits = torch.tensor([m.clip or float("inf") for m in members])
-        self._has_limits = any(member.clip for member in members)
-
-    @property
-    def replicas(self) -> int:
-        """R."""
-        return len(self.each)
 
     def setup(self, stage: str) -> None:
         """Lets the members see the trainer."""
@@ -66,17 +52,11 @@ class LockstepModule(LeanModule):
         now on: Lightning has moved all to the device."""
         for member in self.each:
             member.module.to(self.device)
-        link(self.stack)
-        for replicas in self.alike:
-            modules = [self.each[r].module for r in replicas]
-            rates = [Rate(module.make_optimizer, module.make_scheduler) for module in modules]
-            for rate in rates:
-                planned(rate.schedule, lambda: int(self.trainer.estimated_stepping_batches))
-            group = Learners(self.numbers, replicas, modules[0].make_optimizer, rates)
-            self._learners.append(group)
-            for r in replicas:
-                self.each[r].trainer.optimizers = [ShareOfOptimizer(self.numbers, group, r)]
-        together = Together(self.numbers, self._learners)
+        for part in self.parts:
+            part.begin(lambda: int(self.trainer.estimated_stepping_batches))
+        numbers = [item for part in self.parts for item in part.numbers]
+        together = Together(numbers, [g for part in self.parts for g in part.learners])
+        together.run = self.workers.each
         together.register_step_post_hook(lambda *_: self._after_step())
         return together
 
@@ -87,51 +67,26 @@ class LockstepModule(LeanModule):
 
     def on_train_epoch_start(self) -> None:
         """Seeds the random numbers of each replica."""
-        self._forget()
-        self.chances.states = []
+        self._sizes.clear()
+        for part in self.parts:
+            part.start_epoch()
         for member in self.each:
-            member.module.on_train_epoch_start()
-            self.chances.states.append(torch.get_rng_state())
             member.meter.on_train_epoch_start(member.trainer, member.module)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The sum of the losses of all replicas: none is in the gradient of another."""
-        x, y, family = batch
-        for member in self._training():
-            member.module.before_step(y.shape[1])
-        logits, decisions = self.stack(x, family)
-        flat = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
-        losses = flat.view(y.shape).mean(dim=1)
-        self._losses.append(losses.detach())
-        self._right.append((logits.detach().argmax(dim=2) == y).sum(dim=1))
-        self._sizes.append(y.shape[1])
-        total = losses.sum()
-        for r, member in enumerate(self.each):
-            if not member.trains:
-                continue
-            added = member.module.panel_loss(self._decisions_of(r, decisions))
-            if added is not None:
-                total = total + added
-        return total
+        """The sum of the losses of all replicas."""
+        self._sizes.append(batch[1].shape[1])
+        totals = self.workers.each(lambda both: both[0].step_forward(both[1]), self._cut(batch))
+        return torch.stack(totals).sum()
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """That of each part."""
+        self.workers.each(Part.step_backward, self.parts)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Hands each replica its gradients, and lets it do what it does with them."""
-        for layer in self.stack.modules():
-            if isinstance(layer, StackedMasked):
-                layer.hand_gradients()
-        if any(member.module.reads_gradients for member in self.each):
-            self._hand_gradients()
-        for member in self._training():
-            look: Any = member.module.on_before_optimizer_step  # None where there is nothing to do
-            if look is not None:
-                look(member.trainer.optimizers[0])
-
-    def _hand_gradients(self) -> None:
-        for item in self.numbers:
-            if item.stacked.grad is not None:
-                parts = item.stacked.grad.view(item.parts().shape).unbind(0)
-                for owner, part in zip(item.owners, parts, strict=True):
-                    getattr(owner, item.name).grad = part
+        for part in self.parts:
+            part.hand_gradients()
 
     def configure_gradient_clipping(
         self,
@@ -140,9 +95,7 @@ class LockstepModule(LeanModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """By the norm of each replica's gradient."""
-        if self._has_limits:
-            self._limits = self._limits.to(self.device)
-            clip_each(self.numbers, self._limits)
+        self.workers.each(Part.clip, self.parts)
 
     def _after_step(self) -> None:
         for rate in self._rates():
@@ -156,21 +109,14 @@ class LockstepModule(LeanModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the means of each replica."""
-        x, y, family = batch
-        logits, decisions = self.stack(x, family)
-        for r, member in enumerate(self.each):
-            if member.trains:
-                own = (x[r], y[r], family[r])
-                member.module.note_validation(own, logits[r], self._decisions_of(r, decisions))
+        self.workers.each(lambda both: both[0].validate(both[1]), self._cut(batch))
 
     def on_validation_epoch_end(self) -> None:
         """Hands each replica what was noted of its batches, and lets it log its means."""
-        if self._sizes:
-            losses, right = torch.stack(self._losses, dim=1), torch.stack(self._right, dim=1)
-            for r, member in enumerate(self.each):
-                member.module.notes.take(losses[r], right[r], self._sizes)
-        self._forget()
-        self._try_each(lambda member: member.end_validation())
+        for part in self.parts:
+            part.hand_notes(self._sizes)
+        self._sizes.clear()
+        self._try_each(Member.end_validation)
         self._show_means()
 
     def on_validation_end(self) -> None:
@@ -180,13 +126,17 @@ class LockstepModule(LeanModule):
 
     def on_train_epoch_end(self) -> None:
         """The end of the epoch for each replica; the training ends with its last one."""
-        self._try_each(lambda member: member.end_epoch())
+        self._try_each(Member.end_epoch)
         for member, rate in zip(self.each, self._rates(), strict=True):
             metrics = member.trainer.callback_metrics
             step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
         self._show_means()
-        if not self._training():
+        if not any(member.trains for member in self.each):
             self.trainer.should_stop = True
+
+    def teardown(self, stage: str) -> None:
+        """Lets the threads go."""
+        self.workers.end()
 
     def _show_means(self) -> None:
         """For who watches: the latest numbers, as means over replicas."""
@@ -196,22 +146,41 @@ class LockstepModule(LeanModule):
             self.trainer.callback_metrics[key] = torch.tensor(sum(values) / len(values))
 
     def _rates(self) -> list[Rate]:
-        return [rate for group in self._learners for rate in group.rates]
-
-    def _training(self) -> list[Member]:
-        return [member for member in self.each if member.trains]
+        return [rate for part in self.parts for group in part.learners for rate in group.rates]
 
     def _try_each(self, act: Callable[[Member], None]) -> None:
         """An error of one replica is no error of the others."""
-        for member in self._training():
-            try:
-                act(member)
-            except (TrainingDiverged, LayerCollapsed) as error:
-                member.failure = error
+        for member in self.each:
+            if member.trains:
+                try:
+                    act(member)
+                except (TrainingDiverged, LayerCollapsed) as error:
+                    member.failure = error
 
-    def _decisions_of(self, r: int, decisions: dict[str, Routing]) -> dict[str, Routing]:
-        return {name: of_replica(d, r, self.replicas) for name, d in decisions.items()}
+    def _cut(self, batch: Batch) -> list[tuple[Part, Batch]]:
+        x, y, family = batch
+        cuts = [slice(own.start, own.stop) for own in self._ranges]
+        return [
+            (part, (x[cut], y[cut], family[cut]))
+            for part, cut in zip(self.parts, cuts, strict=True)
+        ]
 
-    def _forget(self) -> None:
-        for notes in (self._losses, self._right, self._sizes):
-            notes.clear()
+
+def shares(n: int, parts: int) -> list[range]:
+    """0 .. n - 1 in ranges that differ by one at most.
+
+    >>> shares(5, 2)
+    [range(0, 3), range(3, 5)]
+    """
+    ends = [round((i + 1) * n / parts + 1e-9) for i in range(parts)]
+    return [range(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def within(own: range, ranges: Iterable[range]) -> list[range]:
+    """What of some ranges is within another one, counted from its start.
+
+    >>> within(range(3, 6), [range(0, 4), range(4, 9)])
+    [range(0, 1), range(1, 3)]
+    """
+    cut = [range(max(r.start, own.start), min(r.stop, own.stop)) for r in ranges]
+    return [range(r.start - own.start, r.stop - own.start) for r in cut if r]

@@ -71,6 +71,7 @@ class Learners:
         make_optimizer: MakeOptimizer,
         rates: Sequence[Rate],
     ) -> None:
+        self.parameters = list(parameters)
         self.replicas, self.rates = replicas, list(rates)
         self.parts = [_part(item, replicas) for item in parameters]
         self.optimizer = make_optimizer(self.parts)
@@ -81,10 +82,11 @@ class Learners:
             )
 
     def step(self) -> None:
-        """One step of all, each by its own rate.
+        """One step of all, each by its own rate, with the gradients of the stacked parameters.
 
         Taken by the largest rate; then those with a smaller one go that share of the way.
         """
+        self._take_gradients()
         rates = [rate.now for rate in self.rates]
         largest = max(rates)
         for group in self.optimizer.param_groups:
@@ -99,6 +101,13 @@ class Learners:
             rows = part.detach().view(len(rates), -1)
             weight = share.to(rows.device, rows.dtype)[:, None]
             rows.copy_(torch.lerp(old.view(len(rates), -1), rows, weight))
+
+    def _take_gradients(self) -> None:
+        for item, part in zip(self.parameters, self.parts, strict=True):
+            gradient = item.stacked.grad
+            if part is not item.stacked and gradient is not None:
+                own = gradient.view(len(item.owners), *part.shape[1:])
+                part.grad = own[self.replicas.start : self.replicas.stop]
 
 
 def _part(item: Held, replicas: range) -> nn.Parameter:
@@ -115,27 +124,22 @@ class Together(Optimizer):
     Args:
         parameters: of all replicas.
         each: who learns alike; all replicas, each once.
+
+    Attributes:
+        run: does something with each of several things, here one after the other.
     """
 
     def __init__(self, parameters: Sequence[Held], each: Sequence[Learners]) -> None:
         self.parameters, self.each = list(parameters), list(each)
+        self.run: Callable[..., object] = lambda act, items: [act(item) for item in items]
         super().__init__([item.stacked for item in parameters], {})
 
     def step(self, closure: Any = None) -> Any:
         """One step of each optimizer, with the gradients that the closure leaves."""
         with torch.enable_grad():
             loss = None if closure is None else closure()
-        for group in self.each:
-            self._hand_gradients(group)
-            group.step()
+        self.run(Learners.step, self.each)
         return loss
-
-    def _hand_gradients(self, group: Learners) -> None:
-        for item, part in zip(self.parameters, group.parts, strict=True):
-            gradient = item.stacked.grad
-            if part is not item.stacked and gradient is not None:
-                own = gradient.view(len(item.owners), *part.shape[1:])
-                part.grad = own[group.replicas.start : group.replicas.stop]
 
     def state_dict(self) -> dict[str, Any]:
         """That of each optimizer, and of each schedule."""
