@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SIZE ?= small
-BENCHES ?= startup data sweep training logging moe sparse
+BENCHES ?= startup data sweep training replicas logging moe sparse
 # Trainings of the frontier are too long for the small size; the last ones have the most runs.
 STUDIES ?= diversity samples balance label_noise support source_sparsity patches $(if $(filter small,$(SIZE)),,frontier) \
   $(if $(filter full,$(SIZE)),controls experts sparsity masks attributes map_samples map_routes latency)

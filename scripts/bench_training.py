@@ -53,7 +53,7 @@ from triptych.tracking import close_run
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 GOAL, STUDY_GOAL = 1.1, 0.5
-FOLDERS = {"many": ["logger.wandb.folder"], "none": []}
+FOLDERS = {"many": ["logger.wandb.folder"], "csv": [], "none": []}
 
 
 @dataclass(frozen=True)

@@ -111,15 +111,7 @@ class _Run:
         self._opened += [x for x in loggers if isinstance(x, StoreLogger)]
         open_loggers(self._opened, self.config)
         self._deferred = [logger for logger in loggers if isinstance(logger, Deferred)]
-        self.member = Member(
-            module=job.module,
-            data=job.data,
-            loggers=loggers,
-            best=job.checkpoint,
-            early_ends=job.early_ends,
-            clip=self.config["trainer"]["gradient_clip_val"],
-            meter=job.meter,
-        )
+        self.member = member_of(job, self.config, loggers)
 
     def end(self) -> None:
         """Writes the best checkpoint, tests it and closes the record; an error is the replica's
@@ -225,6 +217,19 @@ def train_group(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | No
         with _as(replica):
             scores.append(train(_of(cfg, replica)))
     return scores
+
+
+def member_of(job: Job, config: Mapping[str, Any], loggers: Sequence[Logger]) -> Member:
+    """What is trained with others of the run of a job."""
+    return Member(
+        module=job.module,
+        data=job.data,
+        loggers=loggers,
+        best=job.checkpoint,
+        early_ends=job.early_ends,
+        clip=config["trainer"]["gradient_clip_val"],
+        meter=job.meter,
+    )
 
 
 def _fit(runs: Sequence[_Run]) -> None:
