@@ -92,8 +92,8 @@ def _note(config: DictConfig, folder: Path) -> Note:
     swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
     # A search says how many it will try; what it will try is not known yet.
     jobs = sweeper.get("n_trials") or count_jobs(swept, GlobalHydra.instance().config_loader())
-    if isinstance(config.replicas, int):
-        jobs *= max(config.replicas, 1)
+    if isinstance(replicas := config.get("replicas"), int):
+        jobs *= max(replicas, 1)
     report = _report_folder(config.sweep.report) or folder / "report"
     return Note(jobs, str(report), overrides, about_hydra)
 

@@ -76,7 +76,7 @@ def take_sweeper(config: DictConfig) -> None:
     Raises:
         InvalidSetting: for one that cannot.
     """
-    if not config.sweep.vectorize:
+    if not config.sweep.get("vectorize"):
         return
     most, kind = config.sweep.most_replicas, config.hydra.sweeper["_target_"]
     if most < 1:
