@@ -97,8 +97,9 @@ def _beside(
         if plan.sizes != plans[0].sizes or samples.x.shape != splits[0].x.shape:
             raise IncompatibleSettings(
                 f"replicas must have data of one size, and their {split} splits have"
-                f" {tuple(splits[0].x.shape)} and {tuple(samples.x.shape)} numbers: train them as"
-                " runs of their own"
+                f" {tuple(splits[0].x.shape)} and {tuple(samples.x.shape)} numbers in"
+                f" {len(plans[0].sizes)} and {len(plan.sizes)} batches: train them as runs of"
+                " their own"
             )
     together = Samples(*(torch.stack(parts) for parts in zip(*splits, strict=True)))
     return LockstepBatches(together, Orders(plans))
