@@ -47,7 +47,8 @@ class LockstepModule(L.LightningModule):
         self._right: list[Tensor] = []
         self._sizes: list[int] = []
         self._learners: list[Learners] = []
-        self._limits = torch.tensor([m.clip or float("inf") for m in members])
+        limits = [member.clip or float("inf") for member in members]
+        self._limits = torch.tensor(limits, dtype=torch.double)
         self._has_limits = any(member.clip for member in members)
 
     @property
@@ -63,9 +64,10 @@ class LockstepModule(L.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         """One for each range of replicas that learn alike. The members' numbers are views from
-        now on: Lightning has moved all to the device."""
+        now on: Lightning has moved all to the device, and to the precision of the training. What
+        members have for themselves follows."""
         for member in self.each:
-            member.module.to(self.device)
+            member.module.to(self.device, self.dtype)
         link(self.stack)
         for replicas in self.alike:
             modules = [self.each[r].module for r in replicas]
@@ -139,7 +141,7 @@ class LockstepModule(L.LightningModule):
     ) -> None:
         """By the norm of each replica's gradient."""
         if self._has_limits:
-            self._limits = self._limits.to(self.device)
+            self._limits = self._limits.to(self.device, self.dtype)
             clip_each(self.numbers, self._limits)
 
     def _after_step(self) -> None:
