@@ -182,8 +182,9 @@ class LockstepModule(L.LightningModule):
         """The end of the epoch for each replica; the training ends with its last one."""
         self._try_each(lambda member: member.end_epoch())
         for member, rate in zip(self.each, self._rates(), strict=True):
-            metrics = member.trainer.callback_metrics
-            step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
+            if member.trains:  # one that failed may never have been validated
+                metrics = member.trainer.callback_metrics
+                step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
         self._show_means()
         if not self._training():
             self.trainer.should_stop = True
