@@ -36,10 +36,14 @@ class Rate:
     Args:
         make_optimizer: of the replica.
         make_schedule: of the replica.
+
+    Raises:
+        IncompatibleSettings: for an optimizer that looks at more than one number, or whose step is
+            not in proportion to the learning rate.
     """
 
     def __init__(self, make_optimizer: MakeOptimizer, make_schedule: MakeSchedule) -> None:
-        self.optimizer = make_optimizer([nn.Parameter(torch.zeros(()))])
+        self.optimizer = _by_number(make_optimizer([nn.Parameter(torch.zeros(()))]))
         self.schedule = make_schedule(self.optimizer)
         self.optimizer.step()  # a schedule warns of one that does nothing
 
@@ -57,11 +61,7 @@ class Learners:
         parameters: of all replicas.
         replicas: the numbers of these.
         make_optimizer: of any of these.
-        rates: of these.
-
-    Raises:
-        IncompatibleSettings: for an optimizer that looks at more than one number, or whose step is
-            not in proportion to the learning rate.
+        rates: of these, which refuse optimizers that cannot be shared.
     """
 
     def __init__(
@@ -74,11 +74,6 @@ class Learners:
         self.replicas, self.rates = replicas, list(rates)
         self.parts = [_part(item, replicas) for item in parameters]
         self.optimizer = make_optimizer(self.parts)
-        if type(self.optimizer) not in BY_NUMBER:
-            raise IncompatibleSettings(
-                f"optimizer={type(self.optimizer).__name__} is not for replicas: take one of"
-                f" {', '.join(kind.__name__ for kind in BY_NUMBER)}, or replicas=1"
-            )
 
     def step(self) -> None:
         """One step of all, each by its own rate.
@@ -99,6 +94,15 @@ class Learners:
             rows = part.detach().view(len(rates), -1)
             weight = share.to(rows.device, rows.dtype)[:, None]
             rows.copy_(torch.lerp(old.view(len(rates), -1), rows, weight))
+
+
+def _by_number(optimizer: Optimizer) -> Optimizer:
+    if type(optimizer) not in BY_NUMBER:
+        raise IncompatibleSettings(
+            f"optimizer={type(optimizer).__name__} is not for replicas: take one of"
+            f" {', '.join(kind.__name__ for kind in BY_NUMBER)}, or replicas=1"
+        )
+    return optimizer
 
 
 def _part(item: Held, replicas: range) -> nn.Parameter:
