@@ -3,7 +3,6 @@
 from copy import deepcopy
 
 import pytest
-import torch
 from torch import nn
 
 from triptych.dense import MLP
@@ -17,30 +16,21 @@ from triptych.run.build import build_data, build_network
 
 from ..built import D_IN, MODELS
 from ..composed import CONF, composed
-from ..routers import ROUTERS, choice
-from ..training.sparse_cases import names, overrides
+from ..training.sparse_cases import names
 from .twins import Twins
 
 R = 2
 RECIPES = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
 CHOICES: dict[str, tuple[str, ...]] = {
-    **{f"model-{name}": (f"model={name}",) for name in RECIPES},
-    **{f"{panel}-{backbone}": MODELS[panel, backbone] for panel, backbone in MODELS},
-    **{f"router-{name}": choice(name) for name in ROUTERS},
-    "router-oracle": ("model=moe", "model/router=oracle", "model.top_k=1"),
+    **{name: (f"model={name}",) for name in RECIPES},
+    **{f"{panel}-{b}": MODELS[panel, b] for panel, b in MODELS if b not in ("residual", "patches")},
     **{
         f"{group}-{name}": ("model=moe", f"model/{group}={name}")
         for group in ("capacity", "experts", "shared")
         for name in names(group)
     },
-    **{
-        f"kernel-{name}": pair
-        for name in names("kernel")
-        if name != "auto"  # it is one of the others; type checks of tests refuse its views
-        and isinstance(pair := overrides(f"{name}-static"), tuple)
-    },
 }
-"""A new file in one of these groups is covered by being there."""
+"""A new file in one of these groups is covered by being there; for routers see test_mixture.py."""
 
 
 def nets(*settings: str) -> list[Classifier]:
@@ -56,7 +46,6 @@ def nets(*settings: str) -> list[Classifier]:
     return found
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
 @pytest.mark.parametrize("settings", CHOICES.values(), ids=CHOICES)
 def test_every_net_that_can_be_configured_does_in_a_stack_what_it_does_alone(settings):
     twins = Twins(nets(*settings))

@@ -56,7 +56,9 @@ class Twins:
             for r, twin in enumerate(self.alone):
                 own = x.detach()[r].clone().requires_grad_()
                 torch.set_rng_state(self.states[r])
-                answer, decisions = told(twin(own, family=family[r]) if self.by_family else twin(own))
+                answer, decisions = told(
+                    twin(own, family=family[r]) if self.by_family else twin(own)
+                )
                 self.states[r] = torch.get_rng_state()
                 loss_of(answer, decisions, 1).backward()
                 where = f"call {call}, replica {r}"

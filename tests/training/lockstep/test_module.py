@@ -25,8 +25,14 @@ RUNS: dict[str, list[Run]] = {
     ],
     "ffn, sgd, plateau": [
         Run(
-            (*FFN, f"seed={r}", f"model.lr={rate}", "optimizer=sgd", "scheduler=plateau",
-             "scheduler.patience=0")
+            (
+                *FFN,
+                f"seed={r}",
+                f"model.lr={rate}",
+                "optimizer=sgd",
+                "scheduler=plateau",
+                "scheduler.patience=0",
+            )
         )
         for r, rate in enumerate((0.3, 0.1))
     ],

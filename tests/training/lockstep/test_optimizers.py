@@ -73,8 +73,7 @@ class Class:
         self.numbers = held(self.stacked)
         self.rates = [Rate(recipe, schedule) for recipe in recipes]
         self.learners = [
-            Learners(self.numbers, r, recipes[r.start], self.rates[r.start : r.stop])
-            for r in alike
+            Learners(self.numbers, r, recipes[r.start], self.rates[r.start : r.stop]) for r in alike
         ]
         self.together = Together(self.numbers, self.learners)
         self.own = [r(t.parameters()) for r, t in zip(recipes, self.twins, strict=True)]
@@ -193,7 +192,7 @@ def test_what_a_replica_writes_into_its_state_the_optimizer_goes_by():
     """As `rules.move` does where weights are new."""
     learning = Class(of(Adam, 0.1, 0.01), [range(2)])
     learning.step()
-    mine, own = (list(nets[1].parameters())[0] for nets in (learning.members, learning.twins))
+    mine, own = (nets[1].get_parameter("0.weight") for nets in (learning.members, learning.twins))
     state_of(learning, 1).state[mine]["exp_avg"].fill_(3.0)
     learning.own[1].state[own]["exp_avg"].fill_(3.0)
     learning.step(range(4, 7))
@@ -255,7 +254,9 @@ def test_gradients_are_scaled_down_by_the_norm_of_each_replica(limits, seed):
         weight.grad, bias.grad = gradient.clone(), None
         nn.utils.clip_grad_norm_(twin.parameters(), limit)
     clip_each(learning.numbers, torch.tensor(limits, dtype=torch.double))
-    for item, name in zip(learning.numbers, ("0.weight", "0.bias", "1.weight", "1.bias"), strict=True):
+    for item, name in zip(
+        learning.numbers, ("0.weight", "0.bias", "1.weight", "1.bias"), strict=True
+    ):
         for r, twin in enumerate(learning.twins):
             own: Tensor | None = twin.get_parameter(name).grad
             if own is None:

@@ -66,8 +66,10 @@ class LockstepModule(L.LightningModule):
         """One for each range of replicas that learn alike. The members' numbers are views from
         now on: Lightning has moved all to the device, and to the precision of the training. What
         members have for themselves follows."""
+        like = self.numbers[0].stacked
         for member in self.each:
-            member.module.to(self.device, self.dtype)
+            member.module.to(like.device).network.to(like.dtype)  # sums of metrics stay double
+        self._limits = self._limits.to(like)
         link(self.stack)
         for replicas in self.alike:
             modules = [self.each[r].module for r in replicas]
@@ -141,7 +143,6 @@ class LockstepModule(L.LightningModule):
     ) -> None:
         """By the norm of each replica's gradient."""
         if self._has_limits:
-            self._limits = self._limits.to(self.device, self.dtype)
             clip_each(self.numbers, self._limits)
 
     def _after_step(self) -> None:
