@@ -66,15 +66,17 @@ class Run:
         overrides: of the configuration.
         clip: largest norm of the gradient.
         patience: in epochs; None for none.
+        epochs: the same for all that train together.
     """
 
     overrides: tuple[str, ...]
     clip: float | None = 0.3
     patience: int | None = None
+    epochs: int = EPOCHS
     config: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.config = composed(*TINY, f"trainer.max_epochs={EPOCHS}", *self.overrides)
+        self.config = composed(*TINY, f"trainer.max_epochs={self.epochs}", *self.overrides)
 
     @property
     def learning(self) -> str:
@@ -125,7 +127,7 @@ def alone(run: Run, folder: Path) -> Outcome:
     notes, ends, failure = Notes(), run.ends(), ""
     runner = trainer(
         [kept_best(folder), Meter(), *ends],
-        max_epochs=EPOCHS,
+        max_epochs=run.epochs,
         precision="64-true",
         gradient_clip_val=run.clip,
         logger=[notes],
@@ -152,7 +154,7 @@ def together(runs: Sequence[Run], folder: Path) -> list[Outcome]:
         Member(module, data, [notes], kept_best(folder), run.ends(), run.clip, Meter(1 / len(runs)))
         for run, (module, data), notes in parts
     ]
-    runner = trainer(max_epochs=EPOCHS, precision="64-true")
+    runner = trainer(max_epochs=runs[0].epochs, precision="64-true")
     runner.fit(LockstepModule(members, alike(runs)), LockstepData([data for _, data in each]))
     return [
         Outcome(

@@ -91,3 +91,11 @@ def test_each_is_charged_with_all_of_its_own_samples() -> None:
     trained(*each)
     assert [one.meter.samples for one in each] == [EPOCHS * SAMPLES] * 2
     assert rows(each[0], "compute/train_flops") == rows(each[1], "compute/train_flops")
+
+
+def test_sums_of_metrics_stay_in_double_precision() -> None:
+    """A training in single precision makes the network single, and nothing else."""
+    one = member()
+    trained(one, member("seed=1"))
+    assert {p.dtype for p in one.module.network.parameters()} == {torch.float32}
+    assert one.module.val_mean.loss.dtype == torch.float64
