@@ -65,6 +65,7 @@ def test_a_replica_that_ended_logs_no_more() -> None:
     assert short.failure is None
     assert long.trains
     assert (short.epochs, long.epochs) == (2, EPOCHS)
+    assert short.best_state["epoch"] == 0  # of two equals
     assert len(rows(short, "val/acc")) == 2
     assert len(rows(long, "val/acc")) == EPOCHS
 
