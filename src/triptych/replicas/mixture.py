@@ -134,21 +134,23 @@ class _ByReplica(nn.Module):
 
 
 @final
-class LoopedMoE(Stacked):
-    """R of `MoE` with experts of any kind, one after the other."""
+class LoopedPanel(Stacked):
+    """R panels of any kind that decide, one after the other, such as `MoE` with unlike experts."""
 
-    def __init__(self, members: Sequence[MoE], chances: Chances) -> None:
+    def __init__(self, members: Sequence[nn.Module], chances: Chances) -> None:
         super().__init__(members)
         self.each = Looped(members, chances)
 
     def forward(
         self, x: Float[Tensor, "R *batch D"], family: Tensor | None = None
-    ) -> tuple[Float[Tensor, "R *batch O"], Routing]:
-        """(R, B, D) -> (R, B, O), and the decisions for the R * B tokens of all replicas."""
+    ) -> tuple[Float[Tensor, "R *batch O"], Routing | None]:
+        """(R, B, D) -> (R, B, O), and the decisions for the R * B tokens of all replicas, if any
+        were made."""
         families = [None] * len(x) if family is None else family.unbind(0)
         parts = enumerate(zip(x.unbind(0), families, strict=True))
-        found = [self.each.one(r, part, None, own) for r, (part, own) in parts]
-        return torch.stack([y for y, _ in found]), _concatenated([routing for _, routing in found])
+        found = [self.each.one(r, part, family=own) for r, (part, own) in parts]
+        routings = [routing for _, routing in found if routing is not None]
+        return torch.stack([y for y, _ in found]), _concatenated(routings) if routings else None
 
 
 def decides_by_token(layer: MoE) -> bool:
@@ -218,4 +220,5 @@ def _folded(routing: Routing, replicas: int) -> Routing:
     offset = first.repeat_interleave(tokens // replicas)[:, None]
     # Dispatches ask probabilities for nothing but the number of experts.
     nothing = routing.gates.new_zeros(1, 1).expand(tokens, replicas * routing.num_experts)
-    return replace(routing, experts=routing.experts + offset, probs=nothing, logits=nothing)
+    experts = routing.experts + offset
+    return replace(routing, experts=experts, probs=nothing, logits=nothing, chances=None)

@@ -8,11 +8,11 @@ from torch import nn
 
 from triptych.dense import MLP
 from triptych.dropout import Dropout
-from triptych.models import Notebook, Residual, Unrouted
+from triptych.models import Controlled, Notebook, Residual, Unrouted
 from triptych.moe import MoE, StackedMLP
 from triptych.replicas.layers import StackedDropout, StackedLinear, StackedMasked, StackedNorm
 from triptych.replicas.looped import Chances, Looped
-from triptych.replicas.mixture import LoopedMoE, StackedMoE
+from triptych.replicas.mixture import LoopedPanel, StackedMoE
 from triptych.replicas.stacked import Held, Stacked, alike
 from triptych.sparse import MaskedLinear
 
@@ -93,7 +93,12 @@ def _(first: MaskedLinear, members: Sequence[MaskedLinear], chances: Chances) ->
 @_stack.register
 def _(first: MoE, members: Sequence[MoE], chances: Chances) -> nn.Module:
     if not isinstance(first.experts, StackedMLP):
-        return LoopedMoE(members, chances)
+        return LoopedPanel(members, chances)
     shared = [member.shared for member in members]
     nets = [net for net in shared if net is not None]
     return StackedMoE(members, chances, stack(nets, chances) if nets else None)
+
+
+@_stack.register
+def _(first: Controlled, members: Sequence[Controlled], chances: Chances) -> nn.Module:
+    return LoopedPanel(members, chances)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from triptych.data import InMemoryData, Samples
-from triptych.data.loader import TensorBatches
+from triptych.data.loader import Batches, TensorBatches
 from triptych.data.order import Plan
 from triptych.errors import IncompatibleSettings
 
@@ -91,16 +91,18 @@ class LockstepData(L.LightningDataModule):
 
 
 def _beside(
-    split: str, loaders: Sequence[TensorBatches], each: Sequence[InMemoryData]
+    split: str, loaders: Sequence[Batches], each: Sequence[InMemoryData]
 ) -> LockstepBatches:
-    plans = [loader.batch_sampler for loader in loaders]
+    # Those of data in memory all are.
+    plans = [loader.batch_sampler for loader in loaders if isinstance(loader, TensorBatches)]
     splits: list[Samples] = [getattr(data.splits, split) for data in each]
     for plan, samples in zip(plans, splits, strict=True):
         if plan.sizes != plans[0].sizes or samples.x.shape != splits[0].x.shape:
             raise IncompatibleSettings(
                 f"replicas must have data of one size, and their {split} splits have"
-                f" {tuple(splits[0].x.shape)} and {tuple(samples.x.shape)} numbers: train them as"
-                " runs of their own"
+                f" {tuple(splits[0].x.shape)} and {tuple(samples.x.shape)} numbers in"
+                f" {len(plans[0].sizes)} and {len(plan.sizes)} batches: train them as runs of"
+                " their own"
             )
     together = Samples(*(torch.stack(parts) for parts in zip(*splits, strict=True)))
     return LockstepBatches(together, Orders(plans))

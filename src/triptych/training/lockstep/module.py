@@ -49,9 +49,8 @@ class LockstepModule(LeanModule):
 
     def configure_optimizers(self) -> Optimizer:
         """One for each range of replicas that learn alike. The members' numbers are views from
-        now on: Lightning has moved all to the device."""
-        for member in self.each:
-            member.module.to(self.device)
+        now on: Lightning has moved all to the device, and to the precision of the training. What
+        members have for themselves follows."""
         for part in self.parts:
             part.begin(lambda: int(self.trainer.estimated_stepping_batches))
         numbers = [item for part in self.parts for item in part.numbers]
@@ -128,8 +127,9 @@ class LockstepModule(LeanModule):
         """The end of the epoch for each replica; the training ends with its last one."""
         self._try_each(Member.end_epoch)
         for member, rate in zip(self.each, self._rates(), strict=True):
-            metrics = member.trainer.callback_metrics
-            step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
+            if member.trains:  # one that failed may never have been validated
+                metrics = member.trainer.callback_metrics
+                step_after_epoch(rate.schedule, lambda seen=metrics: float(seen["val/loss"]))
         self._show_means()
         if not any(member.trains for member in self.each):
             self.trainer.should_stop = True

@@ -36,10 +36,14 @@ class Rate:
     Args:
         make_optimizer: of the replica.
         make_schedule: of the replica.
+
+    Raises:
+        IncompatibleSettings: for an optimizer that looks at more than one number, or whose step is
+            not in proportion to the learning rate.
     """
 
     def __init__(self, make_optimizer: MakeOptimizer, make_schedule: MakeSchedule) -> None:
-        self.optimizer = make_optimizer([nn.Parameter(torch.zeros(()))])
+        self.optimizer = _by_number(make_optimizer([nn.Parameter(torch.zeros(()))]))
         self.schedule = make_schedule(self.optimizer)
         self.optimizer.step()  # a schedule warns of one that does nothing
 
@@ -57,11 +61,7 @@ class Learners:
         parameters: of all replicas.
         replicas: the numbers of these.
         make_optimizer: of any of these.
-        rates: of these.
-
-    Raises:
-        IncompatibleSettings: for an optimizer that looks at more than one number, or whose step is
-            not in proportion to the learning rate.
+        rates: of these, which refuse optimizers that cannot be shared.
     """
 
     def __init__(
@@ -75,11 +75,6 @@ class Learners:
         self.replicas, self.rates = replicas, list(rates)
         self.parts = [_part(item, replicas) for item in parameters]
         self.optimizer = make_optimizer(self.parts)
-        if type(self.optimizer) not in BY_NUMBER:
-            raise IncompatibleSettings(
-                f"optimizer={type(self.optimizer).__name__} is not for replicas: take one of"
-                f" {', '.join(kind.__name__ for kind in BY_NUMBER)}, or replicas=1"
-            )
 
     def step(self) -> None:
         """One step of all, each by its own rate, with the gradients of the stacked parameters.
@@ -108,6 +103,15 @@ class Learners:
             if part is not item.stacked and gradient is not None:
                 own = gradient.view(len(item.owners), *part.shape[1:])
                 part.grad = own[self.replicas.start : self.replicas.stop]
+
+
+def _by_number(optimizer: Optimizer) -> Optimizer:
+    if type(optimizer) not in BY_NUMBER:
+        raise IncompatibleSettings(
+            f"optimizer={type(optimizer).__name__} is not for replicas: take one of"
+            f" {', '.join(kind.__name__ for kind in BY_NUMBER)}, or replicas=1"
+        )
+    return optimizer
 
 
 def _part(item: Held, replicas: range) -> nn.Parameter:

@@ -32,17 +32,24 @@ class Part(nn.Module):
         self.numbers = [item for item in held(self.stack) if item.stacked.requires_grad]
         self.learners: list[Learners] = []
         self._masked = [layer for layer in self.stack.modules() if isinstance(layer, StackedMasked)]
-        self._limits = torch.tensor([member.clip or float("inf") for member in members])
+        limits = [member.clip or float("inf") for member in members]
+        self._limits = torch.tensor(limits, dtype=torch.double)
+        self._has_limits = any(member.clip for member in members)
         self._losses: list[Tensor] = []
         self._right: list[Tensor] = []
         self._total = torch.zeros(())
 
     def begin(self, steps: Callable[[], int]) -> None:
-        """Makes the optimizers, when all is where it will stay.
+        """Makes the members' numbers views of the stack and makes the optimizers, when all is
+        where it will stay and in the precision of the training.
 
         Args:
             steps: how many there will be.
         """
+        like = self.numbers[0].stacked
+        for member in self.each:
+            member.module.to(like.device).network.to(like.dtype)  # sums of metrics stay double
+        self._limits = self._limits.to(like)
         link(self.stack)
         for replicas in self.alike:
             modules = [self.each[r].module for r in replicas]
@@ -105,8 +112,7 @@ class Part(nn.Module):
 
     def clip(self) -> None:
         """Each replica's gradient by its own norm."""
-        if any(member.clip for member in self.each):
-            self._limits = self._limits.to(self.numbers[0].stacked.device)
+        if self._has_limits:
             clip_each(self.numbers, self._limits)
 
     @torch.no_grad()
