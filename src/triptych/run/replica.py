@@ -189,6 +189,7 @@ def as_replica(replica: Replica) -> Iterator[None]:
     inside = HydraConfig.instance()
     before: Any = inside.cfg
     hydra = copy.deepcopy(before)
+    hydra.hydra._set_parent(before.hydra._get_parent())  # its settings refer to those of the run
     with read_write(hydra.hydra), open_dict(hydra.hydra):
         hydra.hydra.runtime.output_dir = str(replica.folder)
         hydra.hydra.overrides.task = list(replica.overrides)

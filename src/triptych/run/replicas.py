@@ -16,6 +16,7 @@ from triptych.launch import JobFailed, isolated_job
 from triptych.run.build import build_trainer
 from triptych.run.checks import why_not_lockstep
 from triptych.run.facts import reset_peak_memory
+from triptych.run.recorder import interruption
 from triptych.run.replica import ReplicaRun, as_replica, settings_of
 from triptych.run.train import Score, prepare_cpu, quieten, train
 from triptych.sweep import Replica, read_note
@@ -49,7 +50,10 @@ def train_replicas(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score |
     except BaseException as error:
         for run in waiting:
             run.close(error)
-        raise
+        interrupt = interruption(error)
+        if interrupt is None or interrupt is error:
+            raise
+        raise interrupt from error
     return [run.score for run in runs]
 
 
