@@ -153,9 +153,9 @@ def test_a_study_measures_what_it_measures_without_it(commands: Commands) -> Non
         record = study.read(folder)
         assert record is not None
         assert f"{len(record.trials)} done" in done.out
-        columns = ["stage", "cell", "arm", "seed", "rate", "best_val", "accuracy"]
+        columns = ["stage", "cell", "arm", "seed", "rate", "best_val", "test_acc"]
         found = pd.read_csv(folder / "report" / "runs.csv")
-        return found[[column for column in columns if column in found]]
+        return found[columns]
 
     double = "trainer.precision=64-true"
     ours = table(commands.place / "together", double, TOGETHER)
