@@ -15,7 +15,8 @@ from .test_interruption import press_ctrl_c, wait_for_epochs, wait_until_none_su
 
 pytestmark = pytest.mark.slow
 
-MOE = ("model=moe", "trainer.precision=64-true")  # double: what differs is no rounding
+# Double: what differs is no rounding. Such a rate that the last epoch is not the best of all.
+MOE = ("model=moe", "trainer.precision=64-true", "trainer.max_epochs=6", "model.lr=0.1")
 SEEDS = (4, 5, 6)
 
 
@@ -82,9 +83,13 @@ def test_each_has_the_curves_of_its_own_run(together: Outcome, alone: Outcome) -
 
 def test_each_has_the_record_of_its_own_run(together: Outcome, alone: Outcome) -> None:
     assert [result.seed for result in together.jobs] == list(SEEDS)
+    overtaken: list[bool] = []
     for ours, theirs in zip(together.jobs, alone.jobs, strict=True):
         assert_same_records(ours, theirs)
         assert sorted(ours.command.split()) == sorted(theirs.command.split())
+        best, last = (ours.metrics[name]["val/acc"] for name in ("best", "final"))
+        overtaken.append(best > last)
+    assert any(overtaken), "else the last checkpoint would do"
     assert len({result.id for result in together.jobs}) == len(SEEDS)
 
 
@@ -108,7 +113,7 @@ def test_they_are_summed_up_in_a_line(together: Outcome) -> None:
     accuracies = pd.Series([result.metrics["test"]["test/acc"] for result in together.jobs])
     what = f"test accuracy {accuracies.mean():.4f} ± {accuracies.std():.4f}"
     assert together.out.splitlines()[-1] == f"3 replicas: {what}, in {together.folder}"
-    assert "3 runs: moe, seeds 4 to 6: epoch 2 of 2" in together.out + together.err
+    assert "3 runs: moe, seeds 4 to 6: epoch 6 of 6" in together.out + together.err
 
 
 def test_report_and_dashboard_read_the_whole_folder(together: Outcome, shared: Commands) -> None:

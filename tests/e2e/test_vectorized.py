@@ -141,9 +141,19 @@ def test_what_cannot_go_in_lockstep_goes_one_after_the_other(
     sweep = commands.sweep("model.lr=1e30,0.01", setting, "trainer.max_epochs=1", TOGETHER)
     assert sweep.code == 1
     assert sweep.err.count("one after the other: ") == 1
+    assert "sweep.group" not in sweep.err, "the group as such has not failed"
     assert [r.status for r in sweep.jobs] == ["failed", "finished"]
     assert sweep.out.splitlines()[-1] == "1 done, 1 failed"
     wait_until_none_survives(sweep.mark)
+
+
+def test_what_turns_out_not_to_fit_goes_one_after_the_other(commands: Commands) -> None:
+    foreign = ("optimizer._target_=torch.optim.Adamax", "~optimizer.fused")
+    sweep = commands.sweep("seed=0,1", *foreign, "trainer.max_epochs=1", TOGETHER)
+    assert sweep.code == 0, sweep.err
+    assert "one after the other: optimizer=Adamax is not for replicas" in sweep.err
+    assert "skipped" not in sweep.err
+    assert sweep.out.splitlines()[-1] == "2 done"
 
 
 def test_a_study_measures_what_it_measures_without_it(commands: Commands) -> None:

@@ -31,6 +31,7 @@ REFUSED = [
     (["callbacks=ema"], "callbacks.ema (EMA) is not for nets"),
     (["ckpt_path=best.ckpt"], "ckpt_path=best.ckpt is of one run: leave it out"),
     (["data=memmap", "data.path=."], "data that are read from files are not for nets"),
+    (["optimizer._target_=torch.optim.Adamax", "~optimizer.fused"], "optimizer=Adamax is not for"),
     (["model=moe", "model.top_k=9"], "top_k must be in [1, num_experts=8], got 9"),
 ]
 

@@ -83,6 +83,7 @@ def test_values_are_those_that_hydra_would_set() -> None:
         ("optimizer.weight_decay=0", "optimizer.weight_decay", True),
         ("optimizer=sgd", "optimizer", False),
         ("~logger.wandb", "logger.wandb", False),
+        ("~optimizer.fused", "optimizer.fused", False),
         ("model/rule=rigl", "model/rule", False),
     ],
 )

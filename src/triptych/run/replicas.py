@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from triptych.data import InMemoryData
+from triptych.errors import IncompatibleSettings, NotInLockstep
 from triptych.launch import JobFailed, isolated_job
 from triptych.run.build import build_trainer
 from triptych.run.checks import why_not_lockstep
@@ -37,6 +38,7 @@ def train_replicas(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score |
 
     Raises:
         InvalidSetting: as `train`, and for what cannot be trained in lockstep, if none can.
+        NotInLockstep: if they cannot be put together.
     """
     quieten()
     runs = [ReplicaRun(cfg, replica) for replica in replicas]
@@ -61,8 +63,11 @@ def train_group(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | No
     """`train_replicas`, or one after the other if they cannot be trained in lockstep."""
     config: Any = OmegaConf.to_container(settings_of(cfg, replicas[0]), resolve=True)
     reason = why_not_lockstep(config)
-    if reason is None:
-        return train_replicas(cfg, replicas)
+    try:
+        if reason is None:
+            return train_replicas(cfg, replicas)
+    except NotInLockstep as error:
+        reason = str(error)
     print(f"one after the other: {reason}", file=sys.stderr)
     return [_alone(cfg, replica) for replica in replicas]
 
@@ -103,12 +108,15 @@ def _fit(runs: Sequence[ReplicaRun]) -> None:
     settings = {**runs[0].config["trainer"], "enable_checkpointing": False}
     config = {**runs[0].config, "trainer": settings}
     trainer = build_trainer(config, [Progress(_title(runs))], [], str(runs[0].replica.folder))
-    module = LockstepModule(members, _alike(runs))
     prepare_cpu(runs[0].job.module, runs[0].job.data, processes=1, replicas=len(runs))
     reset_peak_memory(trainer.strategy.root_device)
     begin = time.perf_counter()
     data = [run.job.data for run in runs if isinstance(run.job.data, InMemoryData)]
-    trainer.fit(module, datamodule=LockstepData(data))  # `why_not_lockstep` knows no others
+    try:
+        module = LockstepModule(members, _alike(runs))
+        trainer.fit(module, datamodule=LockstepData(data))  # `why_not_lockstep` knows no others
+    except IncompatibleSettings as error:  # not of a run, so none is skipped for it
+        raise NotInLockstep(str(error)) from error
     for run in runs:
         run.result.seconds["fit"] = (time.perf_counter() - begin) / len(runs)
 
