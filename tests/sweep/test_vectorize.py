@@ -46,8 +46,7 @@ class Noting(Launcher):
 def config(folder: Path, sweeper: str = BASIC, **settings: Any) -> DictConfig:
     sweep = {"vectorize": True, "most_replicas": 16, **settings}
     hydra = {"sweep": {"dir": str(folder)}, "sweeper": {"_target_": sweeper}}
-    overrides = {"overrides": {"task": []}}
-    return OmegaConf.create({"replicas": 1, "sweep": sweep, "hydra": hydra | overrides})
+    return OmegaConf.create({"replicas": 1, "sweep": sweep, "hydra": hydra})
 
 
 def jobs(*panels: str) -> list[list[str]]:
@@ -125,13 +124,11 @@ def test_replicas_are_for_sweepers_that_take_several_runs_of_a_job(
     tmp_path: Path, kind: str, vectorize: bool, refused: bool, typed: bool
 ) -> None:
     asked = config(tmp_path, kind, vectorize=vectorize)
-    refuse_replicas(asked)
-    if typed:
-        asked.hydra.overrides.task = ["replicas=2,3"]
-    else:
-        asked.replicas = 2
+    refuse_replicas(asked, ["seed=0,1"])
+    overrides = ["replicas=2,3"] if typed else []
+    asked.replicas = 1 if typed else 2
     if refused:
         with pytest.raises(InvalidSetting, match="replicas=2"):
-            refuse_replicas(asked)
+            refuse_replicas(asked, overrides)
     else:
-        refuse_replicas(asked)
+        refuse_replicas(asked, overrides)

@@ -45,7 +45,7 @@ class SweepCallback(Callback):
             lock = _taken(folder)
             note = _note(config, folder)
             _refuse_another(folder, note)
-            refuse_replicas(config)
+            refuse_replicas(config, note.overrides)
             take_sweeper(config)
             note.write(folder)
             _tell_jobs(config, folder)

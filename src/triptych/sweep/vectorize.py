@@ -71,13 +71,17 @@ def _of(job: JobReturn, place: int, overrides: Sequence[str]) -> JobReturn:
     return own
 
 
-def refuse_replicas(config: DictConfig) -> None:
+def refuse_replicas(config: DictConfig, overrides: Sequence[str]) -> None:
     """`replicas` makes several runs of a job, which not every sweeper can do with.
+
+    Args:
+        config: of the sweep.
+        overrides: as typed.
 
     Raises:
         InvalidSetting: for one that cannot.
     """
-    typed = [o for o in config.hydra.overrides.task if key_of(o) == REPLICAS]
+    typed = [o for o in overrides if key_of(o) == REPLICAS]
     if config.replicas == 1 and not typed:
         return
     said = typed[-1] if typed else f"replicas={config.replicas}"
