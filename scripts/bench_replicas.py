@@ -20,7 +20,8 @@ from bench_format import Row, arguments, median_interval, publish, ratios
 from bench_training import Case, composed, prepare
 
 from triptych.run.build import Job, build_job
-from triptych.run.replicas import fit_together, member_of
+from triptych.run.replica import member_of
+from triptych.run.replicas import fit_together
 from triptych.run.train import prepare_cpu
 
 DENSE = ("model/backbone=notebook", "model=ffn")

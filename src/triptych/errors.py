@@ -13,6 +13,10 @@ class IncompatibleSettings(InvalidSetting):
     """Settings that are fine alone but not together: a sweep records the pair as skipped."""
 
 
+class NotInLockstep(InvalidSetting):
+    """Runs that one program cannot train together, though each could be trained alone."""
+
+
 class Stopped(BaseException):
     """The command cannot go on, for its `__cause__`. No `Exception`, so that Hydra lets it pass.
 

@@ -51,3 +51,13 @@ def test_loads_move_below_a_bar_and_a_summary_says_how_to_see_more(
     accuracy = 100 * read(folder / "result.json").metrics["test"]["test/acc"]
     assert any(line.startswith(f"test accuracy      {accuracy:.2f} %") for line in lines), shown
     assert f"see it with: python scripts/dashboard.py '{folder}'" in lines
+
+
+def test_replicas_say_how_to_see_all_of_them(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs"
+    environment = surroundings() | {"TERM": "xterm", "COLUMNS": "100"}
+    typed = (*SMALL, "replicas=2", f"hydra.run.dir={folder}")
+    shown = at_a_terminal(str(ROOT / "train.py"), *typed, environment=environment)
+    lines = [line.strip() for line in shown.splitlines()]
+    assert f"see it with: python scripts/report.py '{folder}'" in lines
+    assert any(line.startswith("2 replicas: test accuracy 0.") for line in lines), shown

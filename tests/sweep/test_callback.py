@@ -29,7 +29,8 @@ def config(folder: Path, *typed: str, about_hydra: tuple[str, ...] = ()) -> Dict
     overrides = {"task": list(typed), "hydra": list(about_hydra)}
     sweeper = {"params": {"model": "ffn,moe,sparse"}}
     hydra = {"sweep": {"dir": str(folder)}, "overrides": overrides, "sweeper": sweeper}
-    return OmegaConf.create({"hydra": hydra, "sweep": {"report": None}})
+    sweep = {"report": None, "vectorize": False}
+    return OmegaConf.create({"hydra": hydra, "sweep": sweep, "replicas": 1})
 
 
 def start(folder: Path, *typed: str, about_hydra: tuple[str, ...] = ()) -> None:

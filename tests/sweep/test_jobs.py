@@ -52,3 +52,18 @@ def test_as_many_jobs_are_counted_as_hydra_starts(
     parsed = OverridesParser.create(loader).parse_overrides(overrides)
     (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     assert count_jobs(overrides, loader) == len(batch) == jobs
+
+
+@pytest.mark.parametrize(
+    ("overrides", "replicas", "runs"),
+    [
+        (["seed=0,8"], 4, 8),
+        (["seed=0,8", "replicas=4"], 4, 8),
+        (["seed=0,8", "replicas=2,3"], 1, 10),
+        (["replicas=range(1,4)"], 1, 6),
+        (["replicas=0,two"], 1, 2),  # each fails
+        (["seed=0,8"], 0, 2),
+    ],
+)
+def test_replicas_are_counted_as_runs(overrides: list[str], replicas: int, runs: int) -> None:
+    assert count_jobs(overrides, replicas=replicas) == runs

@@ -3,6 +3,6 @@
 from triptych.launch.command import command
 from triptych.launch.ddp import isolated_job
 from triptych.launch.ranks import ready
-from triptych.launch.stopping import stoppable
+from triptych.launch.stopping import JobFailed, say_failed, stoppable
 
-__all__ = ["command", "isolated_job", "ready", "stoppable"]
+__all__ = ["JobFailed", "command", "isolated_job", "ready", "say_failed", "stoppable"]

@@ -20,12 +20,20 @@ from triptych.errors import (
     InvalidSetting,
     LayerCollapsed,
     MasksDiffer,
+    ReplicaFailed,
     TrainingDiverged,
     nearest,
     one_line,
 )
 
-WHOLE_LINES = (InvalidSetting, TrainingDiverged, LayerCollapsed, MasksDiffer, FolderVanished)
+WHOLE_LINES = (
+    InvalidSetting,
+    TrainingDiverged,
+    LayerCollapsed,
+    MasksDiffer,
+    FolderVanished,
+    ReplicaFailed,
+)
 NO_DETERMINISTIC = " does not have a deterministic implementation"  # torch's words
 EXTRAS = "pip install -e '.[launchers]'; ray is '.[ray]': see docs/clusters.md"
 RAY = {

@@ -39,6 +39,7 @@ class Ranks:
         self._children: Sequence[subprocess.Popen[bytes]] = ()
         self._ended = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="triptych-ranks-")
+        self._outer = os.environ.get(READY)  # of a job around this one
         os.environ[READY] = self._folder.name
 
     def watch(self, child_processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -64,7 +65,10 @@ class Ranks:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        del os.environ[READY]
+        if self._outer is None:
+            del os.environ[READY]
+        else:
+            os.environ[READY] = self._outer
         self._folder.cleanup()
 
     def _guard(self) -> None:

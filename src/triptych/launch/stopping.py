@@ -54,12 +54,19 @@ def stoppable(fail_fast: bool = False) -> Iterator[None]:
         folder = Path(hydra.runtime.output_dir)
         if hydra.mode != RunMode.MULTIRUN:
             raise Stopped(str(error), folder) from error
-        reason = explain(error, None, folder) or f"{type(error).__name__}: {error}"
-        print(f"failed {' '.join(hydra.overrides.task)}: {reason}", file=sys.stderr)
+        say_failed(error)
         if fail_fast:
             end = InvalidSetting("sweep.fail_fast=true: no other job is started")
             raise Stopped(str(end)) from end
         raise JobFailed(str(error)) from error
+
+
+def say_failed(error: Exception) -> None:
+    """One line on what failed, the job or replica that Hydra knows of, and why."""
+    hydra = HydraConfig.get()
+    reason = explain(error, None, Path(hydra.runtime.output_dir))
+    reason = reason or f"{type(error).__name__}: {error}"
+    print(f"failed {' '.join(hydra.overrides.task)}: {reason}", file=sys.stderr)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def recorded(result: Result, folder: Path, loggers: Sequence[Logger]) -> Iterato
             raise
         print(f"skipped {' '.join(result.overrides)}: {error}", file=sys.stderr)
     except BaseException as error:
-        interrupt = _interrupt(error)
+        interrupt = interruption(error)
         result.status = "failed" if interrupt is None else "interrupted"
         _note(result, error if interrupt is None else interrupt)
         if interrupt is None or interrupt is error:
@@ -114,8 +114,8 @@ def _end(loggers: Sequence[Logger], status: str) -> None:
                 print(f"{kind} was not told `{status}`: {one_line(error)}", file=sys.stderr)
 
 
-def _interrupt(error: BaseException) -> BaseException | None:
-    """Ctrl-C or a signal, if it was one; Lightning turns both into a plain exit."""
+def interruption(error: BaseException) -> BaseException | None:
+    """Ctrl-C or a signal, if an error was one; Lightning turns both into a plain exit."""
     if isinstance(error, SIGTERMException):
         return Terminated("SIGTERM")
     causes = (error, error.__context__) if isinstance(error, SystemExit) else (error,)

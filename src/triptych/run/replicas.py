@@ -1,44 +1,28 @@
-"""Replicas of one net trained in one program, each with the record of an ordinary run."""
+"""Runs that are trained in one program: all are built, trained side by side, and tested."""
 
-import copy
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, final
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning import __version__ as lightning_version
-from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from triptych import evaluations
 from triptych.data import InMemoryData
-from triptych.errors import InvalidSetting
-from triptych.run.build import Job, build_job, build_trainer, open_loggers
-from triptych.run.checkpoint import METRICS
-from triptych.run.checks import check_known, why_not_lockstep
+from triptych.errors import IncompatibleSettings, NotInLockstep
+from triptych.launch import JobFailed, isolated_job
+from triptych.run.build import build_trainer
+from triptych.run.checks import why_not_lockstep
 from triptych.run.facts import reset_peak_memory
-from triptych.run.recorder import identified, identity, new_result, recorded
+from triptych.run.recorder import interruption
+from triptych.run.replica import ReplicaRun, as_replica, settings_of
 from triptych.run.threads import SMALL_BATCHED_STEP, threads_for
-from triptych.run.train import (
-    Score,
-    matched,
-    outcome,
-    plain,
-    prepare_cpu,
-    quieten,
-    score,
-    step_flops_of,
-    test,
-    train,
-)
-from triptych.sweep import Replica, earlier
-from triptych.tracking import Deferred, FolderLogger, StoreLogger
+from triptych.run.train import Score, prepare_cpu, quieten, step_flops_of, train
+from triptych.sweep import Replica, read_note
 from triptych.training import (
-    KEY,
     LockstepData,
     LockstepModule,
     Member,
@@ -48,200 +32,89 @@ from triptych.training import (
 )
 
 
-@final
-class _Run:
-    """A replica, its record and what trains it.
-
-    Attributes:
-        is_done: whether an earlier start of the sweep finished it.
-        score: of the monitored metric, or of what `sweep.objectives` names.
-    """
-
-    job: Job
-    member: Member
-
-    def __init__(self, cfg: DictConfig, replica: Replica) -> None:
-        self.replica = replica
-        with _as(replica):
-            own = self.cfg = _of(cfg, replica)
-            self.config: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # pyright: ignore
-            self.raw: Any = OmegaConf.to_container(own, resolve=False)
-            self.result = new_result(self.config, list(replica.overrides))
-        folder, in_sweep = replica.folder, HydraConfig.get().mode == RunMode.MULTIRUN
-        before = earlier(folder, self.result.config_hash) if in_sweep else None
-        self.is_done = before is not None and before.is_done
-        self.score: Score | None = None
-        if before is not None and before.is_done:
-            print(f"done before: {outcome(before.result, folder)}")
-            self.score = score(before.result, self._objectives)
-        else:
-            self.result.id = identity(folder, before is not None)
-            loggers = identified(self.config["logger"], self.result.id)
-            self.config["logger"] = self.result.config["logger"] = loggers
-            for file in (METRICS, evaluations.FILE):  # of an earlier start
-                (folder / file).unlink(missing_ok=True)
-            self._opened: list[Logger] = []
-            self._record = recorded(self.result, folder, self._opened)
-            self._record.__enter__()
-            self._is_open = True
-
-    @property
-    def _objectives(self) -> Sequence[str]:
-        return self.config["sweep"]["objectives"]
-
-    def build(self, share: float) -> None:
-        """Makes data, module and trainer, and a member that trains with others.
-
-        Args:
-            share: of the time that it is charged with.
-
-        Raises:
-            InvalidSetting: if something cannot be built, or not trained in lockstep.
-        """
-        with _as(self.replica):
-            check_known(self.result.overrides, self.raw)
-            if (reason := why_not_lockstep(self.config)) is not None:
-                raise InvalidSetting(f"{reason}: leave it out, or train with replicas=1")
-            self.config = matched(self.cfg, self.config, self.result)
-            folder = str(self.replica.folder)
-            self.job = job = build_job(self.config, folder, self.result.name, share)
-            OmegaConf.save(OmegaConf.create(self.config), self.replica.folder / "config.yaml")
-        side_by_side = FolderLogger | StoreLogger  # the others know one open run at a time
-        loggers = [x if isinstance(x, side_by_side) else Deferred(x) for x in job.trainer.loggers]
-        self._opened += [x for x in loggers if isinstance(x, StoreLogger)]
-        open_loggers(self._opened, self.config)
-        self._deferred = [logger for logger in loggers if isinstance(logger, Deferred)]
-        self.member = member_of(job, self.config, loggers)
-
-    def end(self) -> None:
-        """Writes the best checkpoint, tests it and closes the record; an error is the replica's
-        own and was recorded."""
-        try:
-            if self.member.failure is not None:
-                raise self.member.failure
-            self._test()
-        except Exception as error:
-            self.close(error)
-            print(f"error: replica {self.replica.folder}: {error}", file=sys.stderr)
-        else:
-            self.close(None)
-            print(outcome(self.result, self.replica.folder))
-            self.score = score(self.result, self._objectives)
-
-    def _test(self) -> None:
-        result, job, member = self.result, self.job, self.member
-        open_loggers([deferred.logger for deferred in self._deferred], self.config)
-        for logger in self._deferred:
-            logger.hand_over()
-        best = self._write_best()
-        _goes_on_after(job, member)
-        result.epochs, result.steps = member.epochs, member.steps
-        ended = [
-            {"rule": end.rule, "reason": end.reason} for end in member.early_ends if end.reason
-        ]
-        result.ended_early = next(iter(ended), {})
-        result.metrics["final"] = plain(member.trainer.callback_metrics)
-        result.metrics["best"] = plain({str(job.checkpoint.monitor): member.best_score})
-        test(job, best, result)
-        result.samples_per_s = job.meter.samples / job.meter.seconds if job.meter.seconds else 0.0
-
-    def _write_best(self) -> str:
-        job, kept = self.job, self.member.best_state
-        about = {"config": self.config, "metrics": kept["metrics"], "rows": {}}
-        path = f"{job.checkpoint.dirpath}/best{job.checkpoint.FILE_EXTENSION}"
-        checkpoint = {
-            **kept["panel"],
-            "epoch": kept["epoch"],
-            "global_step": kept["global_step"],
-            "pytorch-lightning_version": lightning_version,
-            "state_dict": kept["state_dict"],
-            "callbacks": {},
-            "optimizer_states": [],
-            "lr_schedulers": [],
-            KEY: about,
-        }
-        job.trainer.strategy.save_checkpoint(checkpoint, path)
-        return path
-
-    def close(self, error: BaseException | None) -> None:
-        """Ends the record, once."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        if error is None:
-            self._record.__exit__(None, None, None)
-        else:
-            with suppress(BaseException):  # it is raised again when it has been recorded
-                self._record.__exit__(type(error), error, error.__traceback__)
-
-
 def train_replicas(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | None]:
     """Trains, validates and tests all of them; writes a run folder for each.
+
+    One that cannot be built, or fails, is recorded as failed and does not stop the others.
 
     Args:
         cfg: what they have in common.
         replicas: in which they differ.
 
     Returns:
-        The score of each, as `train` does; None for one that failed.
+        The score of each, as `train` does; None for one that failed or is skipped.
 
     Raises:
-        InvalidSetting: as `train`, and for what cannot be trained in lockstep.
+        InvalidSetting: as `train`, and for what cannot be trained in lockstep, if none can.
+        NotInLockstep: if they cannot be put together.
     """
     quieten()
-    runs = [_Run(cfg, replica) for replica in replicas]
+    runs = [ReplicaRun(cfg, replica) for replica in replicas]
     waiting = [run for run in runs if not run.is_done]
     try:
-        for run in waiting:
-            run.build(1 / len(waiting))
-        if waiting:
-            _fit(waiting)
-        for run in waiting:
+        built = _built(waiting)
+        if built:
+            _fit(built)
+        for run in built:
             run.end()
     except BaseException as error:
         for run in waiting:
             run.close(error)
-        raise
+        interrupt = interruption(error)
+        if interrupt is None or interrupt is error:
+            raise
+        raise interrupt from error
     return [run.score for run in runs]
 
 
 def train_group(cfg: DictConfig, replicas: Sequence[Replica]) -> list[Score | None]:
     """`train_replicas`, or one after the other if they cannot be trained in lockstep."""
-    config: Any = OmegaConf.to_container(_of(cfg, replicas[0]), resolve=True)
+    config: Any = OmegaConf.to_container(settings_of(cfg, replicas[0]), resolve=True)
     reason = why_not_lockstep(config)
-    if reason is None:
-        return train_replicas(cfg, replicas)
+    try:
+        if reason is None:
+            return train_replicas(cfg, replicas)
+    except NotInLockstep as error:
+        reason = str(error)
     print(f"one after the other: {reason}", file=sys.stderr)
-    scores: list[Score | None] = []
-    for replica in replicas:
-        with _as(replica):
-            scores.append(train(_of(cfg, replica)))
-    return scores
+    return [_alone(cfg, replica) for replica in replicas]
 
 
-def member_of(job: Job, config: Mapping[str, Any], loggers: Sequence[Logger]) -> Member:
-    """What is trained with others of the run of a job."""
-    return Member(
-        module=job.module,
-        data=job.data,
-        loggers=loggers,
-        best=job.checkpoint,
-        early_ends=job.early_ends,
-        clip=config["trainer"]["gradient_clip_val"],
-        meter=job.meter,
-    )
+def _alone(cfg: DictConfig, replica: Replica) -> Score | None:
+    """As a job of its own, whose failure the next one does not see."""
+    with as_replica(replica):
+        try:
+            with isolated_job(cfg.sweep.fail_fast):
+                return train(settings_of(cfg, replica))
+        except JobFailed:
+            return None
 
 
-def _fit(runs: Sequence[_Run]) -> None:
+def _built(runs: Sequence[ReplicaRun]) -> list[ReplicaRun]:
+    """Those that can be trained. What the others lack is said once if it is so for all."""
+    built: list[ReplicaRun] = []
+    failed: list[tuple[ReplicaRun, Exception]] = []
+    for run in runs:
+        try:
+            run.build(1 / len(runs))
+            built.append(run)
+        except Exception as error:
+            run.close(error)
+            if run.result.status == "failed":
+                failed.append((run, error))
+    if failed and not built:
+        raise failed[0][1]
+    for run, error in failed:
+        run.say(error)
+    return built
+
+
+def _fit(runs: Sequence[ReplicaRun]) -> None:
     """Those with the same optimizer side by side, so that one serves them."""
     runs = sorted(runs, key=lambda run: _learning(run.config))
-    numbers = [run.replica.number for run in runs]
-    title = f"{len(runs)} replicas of {runs[0].result.panel}"
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        title = f"runs {min(numbers) + 1} to {max(numbers) + 1}: {title}"
     folder = str(runs[0].replica.folder)
     members, configs = [run.member for run in runs], [run.config for run in runs]
-    seconds = fit_together(members, configs, title, folder)
+    seconds = fit_together(members, configs, _title(runs), folder)
     for run in runs:
         run.result.seconds["fit"] = seconds / len(runs)
 
@@ -259,6 +132,9 @@ def fit_together(
 
     Returns:
         Seconds.
+
+    Raises:
+        NotInLockstep: if they cannot be put together.
     """
     settings = {**configs[0]["trainer"], "enable_checkpointing": False}
     trainer = build_trainer({**configs[0], "trainer": settings}, [Progress(title)], [], folder)
@@ -267,14 +143,20 @@ def fit_together(
     on_cpu = trainer.strategy.root_device.type == "cpu"
     flops = len(members) * step_flops_of(first.module, first.data)
     threads = threads_for(flops, processes=1, small=SMALL_BATCHED_STEP) if on_cpu else 1
-    module = LockstepModule(members, _alike(configs), threads)
+    try:
+        module = LockstepModule(members, _alike(configs), threads)
+    except IncompatibleSettings as error:  # not of a run, so none is skipped for it
+        raise NotInLockstep(str(error)) from error
     leave_out_idle_hooks(trainer.callbacks, module)  # pyright: ignore[reportAttributeAccessIssue]
     step_plainly(trainer)
     # `why_not_lockstep` lets no other data pass.
     data = [member.data for member in members if isinstance(member.data, InMemoryData)]
     reset_peak_memory(trainer.strategy.root_device)
     begin = time.perf_counter()
-    trainer.fit(module, datamodule=LockstepData(data))
+    try:
+        trainer.fit(module, datamodule=LockstepData(data))
+    except IncompatibleSettings as error:
+        raise NotInLockstep(str(error)) from error
     return time.perf_counter() - begin
 
 
@@ -293,38 +175,12 @@ def _alike(configs: Sequence[Mapping[str, Any]]) -> list[range]:
     return found
 
 
-def _goes_on_after(job: Job, member: Member) -> None:
-    """Tells the trainer that tests how many steps were trained, so that loggers hear of it."""
-    progress = job.trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress
-    progress.optimizer.step.total.completed = member.steps
-    job.trainer.fit_loop.epoch_loop.on_load_checkpoint({"_batches_that_stepped": member.steps})
-    job.trainer.fit_loop.epoch_progress.current.completed = member.epochs
-
-
-def _of(cfg: DictConfig, replica: Replica) -> DictConfig:
-    """The settings of a replica: those of all with its own values."""
-    own = copy.deepcopy(cfg)
-    with read_write(own), open_dict(own):
-        own.replicas = 1
-        own.sweep.group = None
-        for key, value in replica.own.items():
-            OmegaConf.update(own, key, value)
-    return own
-
-
-@contextmanager
-def _as(replica: Replica) -> Iterator[None]:
-    """Inside, what configurations ask Hydra about is about the replica's own run."""
-    inside = HydraConfig.instance()
-    before: Any = inside.cfg
-    hydra = copy.deepcopy(before)
-    with read_write(hydra.hydra), open_dict(hydra.hydra):
-        hydra.hydra.runtime.output_dir = str(replica.folder)
-        hydra.hydra.overrides.task = list(replica.overrides)
-        if hydra.hydra.mode == RunMode.MULTIRUN:
-            hydra.hydra.job.num = replica.number
-    inside.cfg = hydra
-    try:
-        yield
-    finally:
-        inside.cfg = before
+def _title(runs: Sequence[ReplicaRun]) -> str:
+    """How progress names them: `3 of 9 runs: moe, seeds 0 to 2`."""
+    seeds = sorted({run.result.seed for run in runs})
+    shown = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    name = f"{runs[0].result.panel}, {shown}"
+    hydra = HydraConfig.get()
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    note = read_note(Path(hydra.runtime.cwd, hydra.sweep.dir)) if in_sweep else None
+    return f"{len(runs)} of {note.jobs} runs: {name}" if note else f"{len(runs)} runs: {name}"

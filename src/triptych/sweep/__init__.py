@@ -4,6 +4,7 @@ from triptych.sweep.again import LAST, Earlier, earlier, retyped
 from triptych.sweep.callback import ENTRY, SweepCallback
 from triptych.sweep.ending import finish
 from triptych.sweep.jobs import count_jobs, title
+from triptych.sweep.note import read_note
 from triptych.sweep.replica import Replica, by_seed, read_group
 from triptych.sweep.stages import run_study
 from triptych.sweep.vectorize import Vectorizing
@@ -20,6 +21,7 @@ __all__ = [
     "earlier",
     "finish",
     "read_group",
+    "read_note",
     "retyped",
     "run_study",
     "title",

@@ -13,7 +13,7 @@ from triptych.errors import InvalidSetting, Stopped
 from triptych.folders import require_writable
 from triptych.sweep.jobs import count_jobs
 from triptych.sweep.note import Note, read_note
-from triptych.sweep.vectorize import take_sweeper
+from triptych.sweep.vectorize import refuse_replicas, take_sweeper
 from triptych.world import world
 
 LOCK = ".lock"
@@ -45,6 +45,7 @@ class SweepCallback(Callback):
             lock = _taken(folder)
             note = _note(config, folder)
             _refuse_another(folder, note)
+            refuse_replicas(config, note.overrides)
             take_sweeper(config)
             note.write(folder)
             _tell_jobs(config, folder)
@@ -91,9 +92,8 @@ def _note(config: DictConfig, folder: Path) -> Note:
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     swept = [f"{k}={v}" for k, v in (sweeper.get("params") or {}).items()] + overrides
     # A search says how many it will try; what it will try is not known yet.
-    jobs = sweeper.get("n_trials") or count_jobs(swept, GlobalHydra.instance().config_loader())
-    if isinstance(replicas := config.get("replicas"), int):
-        jobs *= max(replicas, 1)
+    loader = GlobalHydra.instance().config_loader()
+    jobs = sweeper.get("n_trials") or count_jobs(swept, loader, config.get("replicas", 1))
     report = _report_folder(config.sweep.report) or folder / "report"
     return Note(jobs, str(report), overrides, about_hydra)
 

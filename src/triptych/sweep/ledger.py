@@ -52,5 +52,8 @@ def _name(run: Path, folder: Path) -> str:
     return str(run.relative_to(folder.resolve()))
 
 
-def _in_order(job: str) -> tuple[bool, int, str]:
-    return (False, int(job), "") if job.isdigit() else (True, 0, job)
+def _in_order(job: str) -> list[tuple[bool, int, str]]:
+    """By numbers where names are numbers, as `2/10` of replicas."""
+    return [
+        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in Path(job).parts
+    ]

@@ -65,9 +65,9 @@ def key_of(override: str) -> str:
 
 
 def may_differ(override: str) -> bool:
-    """Whether replicas may differ in it."""
+    """Whether replicas may differ in it: it gives a number, and deletes none."""
     key = key_of(override)
-    return key in NUMBERS or key.startswith(NUMBERS_OF)
+    return not override.startswith("~") and (key in NUMBERS or key.startswith(NUMBERS_OF))
 
 
 def grouped(jobs: Sequence[Sequence[str]], most: int) -> list[list[int]]:

@@ -9,7 +9,8 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, read_write
 
 from triptych.errors import InvalidSetting
-from triptych.sweep.replica import Replica, grouped, values_of, write_group
+from triptych.sweep.jobs import REPLICAS
+from triptych.sweep.replica import Replica, grouped, key_of, values_of, write_group
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 GRID = "hydra_plugins.triptych_grid.GridSweeper"
@@ -68,6 +69,32 @@ def _of(job: JobReturn, place: int, overrides: Sequence[str]) -> JobReturn:
     own = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
     own.return_value = scores[place]
     return own
+
+
+def refuse_replicas(config: DictConfig, overrides: Sequence[str]) -> None:
+    """`replicas` makes several runs of a job, which not every sweeper can do with.
+
+    Args:
+        config: of the sweep.
+        overrides: as typed.
+
+    Raises:
+        InvalidSetting: for one that cannot.
+    """
+    typed = [o for o in overrides if key_of(o) == REPLICAS]
+    if config.replicas == 1 and not typed:
+        return
+    said = typed[-1] if typed else f"replicas={config.replicas}"
+    if config.sweep.vectorize:
+        raise InvalidSetting(
+            f"{said}: sweep.vectorize=true puts runs together itself: leave it out, and sweep"
+            " over seed=range(16)"
+        )
+    if config.hydra.sweeper["_target_"] not in (BASIC, GRID):
+        raise InvalidSetting(
+            f"{said}: this sweeper takes one run for each job: leave it out; a study trains its"
+            " seeds together with sweep.vectorize=true"
+        )
 
 
 def take_sweeper(config: DictConfig) -> None:
