@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 TOGETHER = "sweep.vectorize=true"
 GRID = ("model=ffn,moe", "seed=0,1", "model.lr=0.003,0.01", "trainer.precision=64-true")
-LONG = ("model=ffn", "seed=0,1", "model.lr=0.003,0.01", "trainer.max_epochs=60")
+LONG = ("model=ffn", "seed=0,1", "model.lr=0.003,0.01", "trainer.max_epochs=400")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from triptych.run.build import build_data
 
 from ...composed import CONF, composed
 
-DATA = sorted(file.stem for file in (CONF / "data").glob("*.yaml"))
+FILES = sorted((CONF / "data").glob("*.yaml"))
+DATA = [file.stem for file in FILES if "path" not in yaml.safe_load(file.read_text())]
 ROUTERS = sorted(file.stem for file in (CONF / "model" / "router").glob("*.yaml"))
 
 
