@@ -1,8 +1,8 @@
-"""What every module is that does the work of R equal ones, and what makes one."""
+"""What every module is that does the work of R equal ones."""
 
 from abc import ABC
-from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, final
+from collections.abc import Sequence
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +54,6 @@ class Stacked(nn.Module, ABC):
         held: its tensors that are made of theirs.
     """
 
-    reads_family: ClassVar[bool] = False
-
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = tuple(members)
@@ -75,9 +73,6 @@ class Stacked(nn.Module, ABC):
         stacked = nn.Parameter(torch.cat([getattr(owner, name).detach() for owner in owners]))
         self.held.append(Held(stacked, owners, name))
         return stacked
-
-
-Make = Callable[[Sequence[nn.Module]], nn.Module]
 
 
 def alike(members: Sequence[nn.Module]) -> None:
