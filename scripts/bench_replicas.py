@@ -9,6 +9,7 @@ of the timings. The ratio is that of the two times: 16 runs one after the other 
 """
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr
@@ -19,6 +20,7 @@ from typing import Any
 from bench_format import Row, arguments, median_interval, publish, ratios
 from bench_training import Case, composed, prepare
 
+from triptych.launch import FEW_SPINS
 from triptych.run.build import Job, build_job
 from triptych.run.replica import member_of
 from triptych.run.replicas import fit_together
@@ -91,6 +93,8 @@ def measure(kind: Kind, replicas: int, quick: bool) -> Row:
 def main() -> None:
     """Measures, prints and, if asked, writes."""
     options = arguments(__doc__)
+    if FEW_SPINS[0] not in os.environ:  # as `train.py` has it; read when torch was imported
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | dict([FEW_SPINS]))
     prepare()
     kinds = [kind for kind in KINDS if kind.goal or not options.quick]
     publish("replicas", [measure(kind, 16, options.quick) for kind in kinds], options.out)

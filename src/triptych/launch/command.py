@@ -16,6 +16,9 @@ from triptych.sweep import ENTRY, SweepCallback, finish, retyped
 from triptych.world import rank, world
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+FEW_SPINS = ("GOMP_SPINCOUNT", "1000")
+"""How often a thread within an operation looks for work before it sleeps. The default, millions of
+times, keeps a core from other work, which then keeps the thread waited for from its core."""
 ENDINGS = {
     Terminated: ("terminated", 143),
     Preempted: ("preempted", 75),
@@ -34,6 +37,7 @@ def command(job: Callable[..., object]) -> int:
         after SIGTERM, and 75 after SIGUSR1 or SIGUSR2: try again later (`sysexits.h`).
     """
     register()
+    os.environ.setdefault(*FEW_SPINS)
     os.environ[ENTRY] = str(Path(sys.argv[0]).resolve())
     if "WORLD_SIZE" not in os.environ:
         os.environ.pop("RANK", None)  # left from something else; Lightning's loggers would obey it

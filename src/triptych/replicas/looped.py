@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import RLock
 from typing import Any, final
 
 import torch
@@ -10,8 +9,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from triptych.replicas.stacked import Stacked
-
-ONE_AT_A_TIME = RLock()
 
 
 @final
@@ -32,14 +29,13 @@ class Chances:
         if not self.states:
             yield
             return
-        with ONE_AT_A_TIME:  # threads share the generator
-            before = torch.get_rng_state()
-            torch.set_rng_state(self.states[replica])
-            try:
-                yield
-            finally:
-                self.states[replica] = torch.get_rng_state()
-                torch.set_rng_state(before)
+        before = torch.get_rng_state()
+        torch.set_rng_state(self.states[replica])
+        try:
+            yield
+        finally:
+            self.states[replica] = torch.get_rng_state()
+            torch.set_rng_state(before)
 
 
 @final

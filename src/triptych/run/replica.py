@@ -112,14 +112,9 @@ class ReplicaRun:
         best = self._write_best()
         _goes_on_after(job, member)
         result.epochs, result.steps = member.epochs, member.steps
-        ended = [
-            {"rule": end.rule, "reason": end.reason} for end in member.early_ends if end.reason
-        ]
-        result.ended_early = next(iter(ended), {})
         result.metrics["final"] = plain(member.trainer.callback_metrics)
         result.metrics["best"] = plain({str(job.checkpoint.monitor): member.best_score})
         test(job, best, result)
-        result.samples_per_s = job.meter.samples / job.meter.seconds if job.meter.seconds else 0.0
 
     def _write_best(self) -> str:
         job, kept = self.job, self.member.best_state

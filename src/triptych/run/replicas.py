@@ -19,8 +19,7 @@ from triptych.run.checks import why_not_lockstep
 from triptych.run.facts import reset_peak_memory
 from triptych.run.recorder import interruption
 from triptych.run.replica import ReplicaRun, as_replica, settings_of
-from triptych.run.threads import SMALL_BATCHED_STEP, threads_for
-from triptych.run.train import Score, prepare_cpu, quieten, step_flops_of, train
+from triptych.run.train import Score, prepare_cpu, quieten, train
 from triptych.sweep import Replica, read_note
 from triptych.training import (
     LockstepData,
@@ -138,13 +137,9 @@ def fit_together(
     """
     settings = {**configs[0]["trainer"], "enable_checkpointing": False}
     trainer = build_trainer({**configs[0], "trainer": settings}, [Progress(title)], [], folder)
-    first = members[0]
-    prepare_cpu(first.module, first.data, processes=1)
-    on_cpu = trainer.strategy.root_device.type == "cpu"
-    flops = len(members) * step_flops_of(first.module, first.data)
-    threads = threads_for(flops, processes=1, small=SMALL_BATCHED_STEP) if on_cpu else 1
+    prepare_cpu(members[0].module, members[0].data, processes=1, replicas=len(members))
     try:
-        module = LockstepModule(members, _alike(configs), threads)
+        module = LockstepModule(members, _alike(configs))
     except IncompatibleSettings as error:  # not of a run, so none is skipped for it
         raise NotInLockstep(str(error)) from error
     leave_out_idle_hooks(trainer.callbacks, module)  # pyright: ignore[reportAttributeAccessIssue]

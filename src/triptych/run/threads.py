@@ -10,7 +10,7 @@ Measured on 2 cores: 8 MFLOP steps (the default nets) take 16 times longer with 
 """
 
 
-SMALL_BATCHED_STEP = 2e8
+SMALL_BATCHED_STEP = 1e8
 """The same for replicas, whose operations are fewer and larger."""
 
 

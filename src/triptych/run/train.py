@@ -34,7 +34,7 @@ from triptych.run.facts import device_facts, peak_memory_mib, reset_peak_memory
 from triptych.run.match import as_found, at_width, solved
 from triptych.run.recorder import identified, identity, new_result, recorded
 from triptych.run.summary import show_summary
-from triptych.run.threads import threads_for
+from triptych.run.threads import SMALL_BATCHED_STEP, SMALL_STEP, threads_for
 from triptych.sweep import earlier, title
 from triptych.training import ClassifierModule
 from triptych.world import is_first_rank, world
@@ -89,7 +89,6 @@ def train(cfg: DictConfig) -> Score | None:
         if is_first_rank():
             OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
         _fit_and_test(job, config["ckpt_path"], result)
-        result.samples_per_s = job.meter.samples / job.meter.seconds if job.meter.seconds else 0.0
     if result.status != "finished":
         return None
     if is_first_rank():
@@ -160,16 +159,15 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message=r".*smaller than the logging interval")
 
 
-def prepare_cpu(module: ClassifierModule, data: ClassificationData, processes: int) -> None:
+def prepare_cpu(
+    module: ClassifierModule, data: ClassificationData, processes: int, replicas: int = 1
+) -> None:
     """Settings of this process that make small nets fast."""
     # Nearly perfect nets reach denormal floats, which make CPU steps up to a third slower.
     torch.set_flush_denormal(True)
-    torch.set_num_threads(threads_for(step_flops_of(module, data) / processes, processes))
-
-
-def step_flops_of(module: ClassifierModule, data: ClassificationData) -> float:
-    """FLOPs of a training step over all processes, about."""
-    return 3 * module.cost().flops_executed * data.batch_size
+    flops_per_step = 3 * module.cost().flops_executed * data.batch_size * replicas / processes
+    small = SMALL_STEP if replicas == 1 else SMALL_BATCHED_STEP
+    torch.set_num_threads(threads_for(flops_per_step, processes, small=small))
 
 
 def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
@@ -182,8 +180,6 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path)
     fitted = time.perf_counter()
     result.epochs, result.steps = trainer.current_epoch, trainer.global_step
-    ended = [{"rule": end.rule, "reason": end.reason} for end in job.early_ends if end.reason]
-    result.ended_early = next(iter(ended), {})
     result.metrics["final"] = plain(trainer.callback_metrics) or saved_metrics(ckpt_path)
     best = str(job.checkpoint.best_model_path)
     if best and not Path(best).is_file():
@@ -195,7 +191,10 @@ def _fit_and_test(job: Job, ckpt_path: str | None, result: Result) -> None:
 
 def test(job: Job, best: str, result: Result) -> None:
     """Tests the checkpoint `best` and notes what is known at the end of a run."""
-    trainer, module = job.trainer, job.module
+    trainer, module, meter = job.trainer, job.module, job.meter
+    ended = [{"rule": end.rule, "reason": end.reason} for end in job.early_ends if end.reason]
+    result.ended_early = next(iter(ended), {})
+    result.samples_per_s = meter.samples / meter.seconds if meter.seconds else 0.0
     begin = time.perf_counter()
     result.metrics["test"] = dict(trainer.test(module, job.data, ckpt_path=best, verbose=False)[0])
     result.checkpoint = best

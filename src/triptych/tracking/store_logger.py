@@ -11,8 +11,10 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from triptych.evaluations import Evaluation
+from triptych.result import leaves
 from triptych.tracking.flat import Flat, flattened
 from triptych.tracking.tables import TakesTables
+from triptych.tracking.untitled import Untitled
 
 ENDS = ("finished", "failed", "skipped", "interrupted")
 
@@ -26,7 +28,7 @@ class _Row:
     at_s: float = 0.0
 
 
-class StoreLogger(TakesTables, ABC):
+class StoreLogger(Untitled, TakesTables, ABC):
     """A run opens with its settings, gets a row for each step, and is told how it ended.
 
     All of it happens on rank 0 only. A row is sent as a whole when the next step begins, a
@@ -38,16 +40,6 @@ class StoreLogger(TakesTables, ABC):
         self._is_open = False
         self._rows: dict[int, _Row] = {}
         self._step = 0
-
-    @property
-    def name(self) -> str:
-        """Empty: folders are named by the caller."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """Empty, as `name`."""
-        return ""
 
     @rank_zero_only
     def log_hyperparams(
@@ -62,7 +54,7 @@ class StoreLogger(TakesTables, ABC):
             InvalidSetting: if the store cannot be used.
         """
         nested = vars(params) if isinstance(params, Namespace) else params
-        self._open(dotted(nested or {}))
+        self._open(dict(leaves(nested or {})))
         self._is_open = True
 
     @rank_zero_only
@@ -132,18 +124,3 @@ class StoreLogger(TakesTables, ABC):
     @abstractmethod
     def _end(self, status: str) -> None:
         """Marks the open run with one of `ENDS`."""
-
-
-def dotted(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Settings by the keys that a command line has for them. An empty group stays one.
-
-    >>> dotted({"seed": 0, "model": {"router": {"top_k": 2}, "tags": ["a"], "ema": {}}})
-    {'seed': 0, 'model.router.top_k': 2, 'model.tags': ['a'], 'model.ema': {}}
-    """
-    found: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and value:
-            found |= dotted(value, f"{before}{key}.")
-        else:
-            found[f"{before}{key}"] = value
-    return found

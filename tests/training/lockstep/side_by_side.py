@@ -145,8 +145,8 @@ def alone(run: Run, folder: Path) -> Outcome:
     return Outcome(state, best, notes.rows, routed(module, data), failure, reasons)
 
 
-def together(runs: Sequence[Run], folder: Path, threads: int = 1) -> list[Outcome]:
-    """As one program, in as many parts."""
+def together(runs: Sequence[Run], folder: Path) -> list[Outcome]:
+    """As one program."""
     each = [run.built() for run in runs]
     logs = [Notes() for _ in runs]
     parts = zip(runs, each, logs, strict=True)
@@ -155,7 +155,7 @@ def together(runs: Sequence[Run], folder: Path, threads: int = 1) -> list[Outcom
         for run, (module, data), notes in parts
     ]
     runner = trainer(max_epochs=runs[0].epochs, precision="64-true")
-    module = LockstepModule(members, alike(runs), threads)
+    module = LockstepModule(members, alike(runs))
     runner.fit(module, LockstepData([data for _, data in each]))
     return [
         Outcome(

@@ -77,10 +77,3 @@ def test_replicas_train_as_they_do_alone(runs: list[Run], tmp_path: Path) -> Non
         expected = alone(run, tmp_path / str(r))
         assert len(expected.rows) > 8
         equal(outcome, expected)
-
-
-@pytest.mark.parametrize("name", ["ffn, two optimizers, four rates", "rigl", "noise"])
-def test_threads_change_nothing(name: str, tmp_path: Path) -> None:
-    expected, found = (together(RUNS[name], tmp_path, threads) for threads in (1, 3))
-    for outcome, other in zip(found, expected, strict=True):
-        equal(outcome, other)

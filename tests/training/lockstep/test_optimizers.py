@@ -24,7 +24,7 @@ from torch.optim import (
     RMSprop,
     Rprop,
 )
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from triptych.errors import IncompatibleSettings
 from triptych.replicas import Chances, held, link, stack
@@ -197,35 +197,6 @@ def test_what_a_replica_writes_into_its_state_the_optimizer_goes_by():
     learning.own[1].state[own]["exp_avg"].fill_(3.0)
     learning.step(range(4, 7))
     learning.check()
-
-
-def test_a_state_that_is_saved_goes_on_as_if_nothing_had_been():
-    def made() -> Class:
-        recipes = [*of(Adam, 0.1, 0.01), *of(partial(Adam, weight_decay=0.5), 0.1)]
-        return Class(recipes, [range(2), range(2, 3)], partial(CosineAnnealingLR, T_max=5))
-
-    first, again = made(), made()
-    first.step()
-    for rate, schedule in zip(first.rates, first.schedules, strict=True):
-        rate.schedule.step()
-        schedule.step()
-    again.stacked.load_state_dict(first.stacked.state_dict())
-    again.together.load_state_dict(deepcopy(first.together.state_dict()))
-    assert [rate.now for rate in again.rates] == [rate.now for rate in first.rates]
-    again.twins, again.own = first.twins, first.own
-    again.step(range(4, 8))
-    again.check()
-
-
-def test_plateau_schedules_are_saved_too():
-    patient = partial(ReduceLROnPlateau, patience=1)
-    first, again = (Class(of(SGD, 0.1, 0.2), [range(2)], patient) for _ in range(2))
-    for loss in (1.0, 2.0):
-        first.rates[1].schedule.step(loss)
-    again.together.load_state_dict(deepcopy(first.together.state_dict()))
-    for learning in (first, again):
-        learning.rates[1].schedule.step(3.0)
-        assert [rate.now for rate in learning.rates] == pytest.approx([0.1, 0.02])
 
 
 @pytest.mark.parametrize("kind", [LBFGS, Rprop])

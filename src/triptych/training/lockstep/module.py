@@ -1,18 +1,17 @@
 """Many replicas of one net trained together."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from triptych.errors import LayerCollapsed, TrainingDiverged
 from triptych.training.lean import LeanModule
 from triptych.training.lockstep.member import Member
 from triptych.training.lockstep.optimizers import Rate, Together
-from triptych.training.lockstep.part import Part
-from triptych.training.lockstep.workers import Workers
+from triptych.training.lockstep.program import Program
 from triptych.training.module import Batch
 from triptych.training.schedules import step_after_epoch, step_after_step
 
@@ -28,17 +27,12 @@ class LockstepModule(LeanModule):
     Args:
         members: the replicas; those with the same optimizer stand side by side.
         alike: ranges of them that learn by the same optimizer, at any learning rates.
-        threads: in how many parts they are computed at once.
     """
 
-    def __init__(self, members: Sequence[Member], alike: Sequence[range], threads: int = 1) -> None:
+    def __init__(self, members: Sequence[Member], alike: Sequence[range]) -> None:
         super().__init__()
         self.each = tuple(members)
-        ranges = shares(len(members), min(threads, len(members)))
-        parts = [Part(members[own.start : own.stop], within(own, alike)) for own in ranges]
-        self.parts: Sequence[Part] = nn.ModuleList(parts)  # pyright: ignore
-        self.workers = Workers(len(parts))
-        self._ranges = ranges
+        self.program = Program(members, alike)
         self._sizes: list[int] = []
 
     def setup(self, stage: str) -> None:
@@ -51,11 +45,8 @@ class LockstepModule(LeanModule):
         """One for each range of replicas that learn alike. The members' numbers are views from
         now on: Lightning has moved all to the device, and to the precision of the training. What
         members have for themselves follows."""
-        for part in self.parts:
-            part.begin(lambda: int(self.trainer.estimated_stepping_batches))
-        numbers = [item for part in self.parts for item in part.numbers]
-        together = Together(numbers, [g for part in self.parts for g in part.learners])
-        together.run = self.workers.each
+        self.program.begin(lambda: int(self.trainer.estimated_stepping_batches))
+        together = Together(self.program.numbers, self.program.learners)
         together.register_step_post_hook(lambda *_: self._after_step())
         return together
 
@@ -67,25 +58,18 @@ class LockstepModule(LeanModule):
     def on_train_epoch_start(self) -> None:
         """Seeds the random numbers of each replica."""
         self._sizes.clear()
-        for part in self.parts:
-            part.start_epoch()
+        self.program.start_epoch()
         for member in self.each:
             member.meter.on_train_epoch_start(member.trainer, member.module)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The sum of the losses of all replicas."""
         self._sizes.append(batch[1].shape[1])
-        totals = self.workers.each(lambda both: both[0].step_forward(both[1]), self._cut(batch))
-        return torch.stack(totals).sum()
-
-    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """That of each part."""
-        self.workers.each(Part.step_backward, self.parts)
+        return self.program.loss(batch)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Hands each replica its gradients, and lets it do what it does with them."""
-        for part in self.parts:
-            part.hand_gradients()
+        self.program.hand_gradients()
 
     def configure_gradient_clipping(
         self,
@@ -94,7 +78,7 @@ class LockstepModule(LeanModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """By the norm of each replica's gradient."""
-        self.workers.each(Part.clip, self.parts)
+        self.program.clip()
 
     def _after_step(self) -> None:
         for rate in self._rates():
@@ -108,12 +92,11 @@ class LockstepModule(LeanModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the means of each replica."""
-        self.workers.each(lambda both: both[0].validate(both[1]), self._cut(batch))
+        self.program.validate(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Hands each replica what was noted of its batches, and lets it log its means."""
-        for part in self.parts:
-            part.hand_notes(self._sizes)
+        self.program.hand_notes(self._sizes)
         self._sizes.clear()
         self._try_each(Member.end_validation)
         self._show_means()
@@ -134,10 +117,6 @@ class LockstepModule(LeanModule):
         if not any(member.trains for member in self.each):
             self.trainer.should_stop = True
 
-    def teardown(self, stage: str) -> None:
-        """Lets the threads go."""
-        self.workers.end()
-
     def _show_means(self) -> None:
         """For who watches: the latest numbers, as means over replicas."""
         seen = [member.trainer.callback_metrics for member in self.each if not member.failure]
@@ -146,7 +125,7 @@ class LockstepModule(LeanModule):
             self.trainer.callback_metrics[key] = torch.tensor(sum(values) / len(values))
 
     def _rates(self) -> list[Rate]:
-        return [rate for part in self.parts for group in part.learners for rate in group.rates]
+        return [rate for group in self.program.learners for rate in group.rates]
 
     def _try_each(self, act: Callable[[Member], None]) -> None:
         """An error of one replica is no error of the others."""
@@ -156,31 +135,3 @@ class LockstepModule(LeanModule):
                     act(member)
                 except (TrainingDiverged, LayerCollapsed) as error:
                     member.failure = error
-
-    def _cut(self, batch: Batch) -> list[tuple[Part, Batch]]:
-        x, y, family = batch
-        cuts = [slice(own.start, own.stop) for own in self._ranges]
-        return [
-            (part, (x[cut], y[cut], family[cut]))
-            for part, cut in zip(self.parts, cuts, strict=True)
-        ]
-
-
-def shares(n: int, parts: int) -> list[range]:
-    """0 .. n - 1 in ranges that differ by one at most.
-
-    >>> shares(5, 2)
-    [range(0, 3), range(3, 5)]
-    """
-    ends = [round((i + 1) * n / parts + 1e-9) for i in range(parts)]
-    return [range(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def within(own: range, ranges: Iterable[range]) -> list[range]:
-    """What of some ranges is within another one, counted from its start.
-
-    >>> within(range(3, 6), [range(0, 4), range(4, 9)])
-    [range(0, 1), range(1, 3)]
-    """
-    cut = [range(max(r.start, own.start), min(r.stop, own.stop)) for r in ranges]
-    return [range(r.start - own.start, r.stop - own.start) for r in cut if r]

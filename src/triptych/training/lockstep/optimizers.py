@@ -128,40 +128,19 @@ class Together(Optimizer):
     Args:
         parameters: of all replicas.
         each: who learns alike; all replicas, each once.
-
-    Attributes:
-        run: does something with each of several things, here one after the other.
     """
 
     def __init__(self, parameters: Sequence[Held], each: Sequence[Learners]) -> None:
-        self.parameters, self.each = list(parameters), list(each)
-        self.run: Callable[..., object] = lambda act, items: [act(item) for item in items]
+        self.each = list(each)
         super().__init__([item.stacked for item in parameters], {})
 
     def step(self, closure: Any = None) -> Any:
         """One step of each optimizer, with the gradients that the closure leaves."""
         with torch.enable_grad():
             loss = None if closure is None else closure()
-        self.run(Learners.step, self.each)
+        for group in self.each:
+            group.step()
         return loss
-
-    def state_dict(self) -> dict[str, Any]:
-        """That of each optimizer, and of each schedule."""
-        return {
-            "each": [group.optimizer.state_dict() for group in self.each],
-            "schedules": [r.schedule.state_dict() for group in self.each for r in group.rates],
-            "rates": [r.optimizer.state_dict() for group in self.each for r in group.rates],
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Of the same replicas."""
-        for group, state in zip(self.each, state_dict["each"], strict=True):
-            group.optimizer.load_state_dict(state)
-        rates = [rate for group in self.each for rate in group.rates]
-        both = zip(rates, state_dict["schedules"], state_dict["rates"], strict=True)
-        for rate, schedule, own in both:
-            rate.schedule.load_state_dict(schedule)
-            rate.optimizer.load_state_dict(own)
 
 
 @final

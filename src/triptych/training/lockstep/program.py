@@ -16,12 +16,12 @@ from triptych.training.schedules import planned
 
 
 @final
-class Part(nn.Module):
-    """Some of the members that are trained in lockstep: their networks are views of one stack.
+class Program(nn.Module):
+    """The computation of all members: their networks are views of one stack.
 
     Args:
-        members: side by side.
-        alike: ranges of them, counted from 0, with the same optimizer but for the learning rate.
+        members: those with the same optimizer side by side.
+        alike: ranges of them that learn by the same optimizer, at any learning rates.
     """
 
     def __init__(self, members: Sequence[Member], alike: Sequence[range]) -> None:
@@ -37,7 +37,6 @@ class Part(nn.Module):
         self._has_limits = any(member.clip for member in members)
         self._losses: list[Tensor] = []
         self._right: list[Tensor] = []
-        self._total = torch.zeros(())
 
     def begin(self, steps: Callable[[], int]) -> None:
         """Makes the members' numbers views of the stack and makes the optimizers, when all is
@@ -74,8 +73,8 @@ class Part(nn.Module):
         self._losses.clear()
         self._right.clear()
 
-    def step_forward(self, batch: Batch) -> Tensor:
-        """The sum of the losses, without gradient: none is in the gradient of another."""
+    def loss(self, batch: Batch) -> Tensor:
+        """The sum of the losses of a training batch: none is in the gradient of another."""
         x, y, family = batch
         for member in self.training_members():
             member.module.before_step(y.shape[1])
@@ -91,12 +90,7 @@ class Part(nn.Module):
             added = member.module.panel_loss(self._decisions_of(r, decisions))
             if added is not None:
                 total = total + added
-        self._total = total
-        return total.detach()
-
-    def step_backward(self) -> None:
-        """Gradients of the last `step_forward`."""
-        self._total.backward()
+        return total
 
     def hand_gradients(self) -> None:
         """To the replicas' own layers, where a panel looks at them before the optimizer."""
@@ -115,7 +109,6 @@ class Part(nn.Module):
         if self._has_limits:
             clip_each(self.numbers, self._limits)
 
-    @torch.no_grad()
     def validate(self, batch: Batch) -> None:
         """Adds a batch to the means of each replica."""
         x, y, family = batch
